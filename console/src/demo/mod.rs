@@ -1,0 +1,1 @@
+//! A private network with a site and a load, made and removed.

@@ -1,0 +1,19 @@
+//! The console of Zeroserve: attaches the server, publishes files, shows and changes what it does.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`server`] | what anybody can know of a running server and ask of it; no aya, no terminal |
+//! | [`content`] | from files to rendered responses; pure but for reading the files |
+//! | [`kernel`] | the only door to aya: load, attach, pin, publish, sample |
+//! | [`net`] | interfaces, addresses, network namespaces and veth pairs |
+//! | [`demo`] | a private network with a site and a load, made and removed |
+//! | [`tui`] | the only door to the terminal: model, update, views |
+//! | [`cli`] | the command line and its commands |
+
+pub mod cli;
+pub mod content;
+pub mod demo;
+pub mod kernel;
+pub mod net;
+pub mod server;
+pub mod tui;

@@ -1,0 +1,1 @@
+//! Interfaces, addresses, network namespaces and veth pairs.

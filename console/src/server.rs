@@ -1,0 +1,175 @@
+//! What anybody can know of a running server, and ask of it.
+//!
+//! [`Server`] has two implementations: the live one in [`kernel`](crate::kernel), which reads
+//! pinned maps, and a simulated one, with which every screen is tested without root. Whatever
+//! shows or changes a server knows it by this trait only.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use zeroserve_shared::{
+    counters::{Counters, RouteHits},
+    route::FixedRoute,
+};
+
+use crate::content::{Rendered, RoutePath};
+
+/// What does not change while a server is attached.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Name of the interface, such as `eth0`.
+    pub interface: String,
+    /// Index of the interface.
+    pub if_index: u32,
+    /// Driver behind the interface, such as `veth`, where it can be known.
+    pub driver: Option<String>,
+    /// How the program is attached: `native`, as of today always.
+    pub mode: &'static str,
+    /// Kernel id of the XDP program.
+    pub program_id: u32,
+    /// TCP port answered.
+    pub port: u16,
+    /// Largest TCP payload sent, in bytes.
+    pub mss: u16,
+    /// Addresses answered for, as text.
+    pub addresses: Vec<String>,
+    /// When the server was attached.
+    pub attached: SystemTime,
+    /// How many routes with a path the maps can hold.
+    pub route_capacity: u32,
+    /// How many flows the maps can hold.
+    pub flow_capacity: u32,
+}
+
+/// Everything that moves, read at one moment.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// When it was read, on a clock that never steps, since an arbitrary origin.
+    pub taken: Duration,
+    /// The counters of each CPU that the machine may have.
+    pub cpus: Vec<Counters>,
+    /// The counters of each route that exists, by route index, summed over the CPUs.
+    pub hits: Vec<(u32, RouteHits)>,
+    /// Rises whenever [`Server::routes`] would answer differently from before.
+    pub routes_revision: u64,
+}
+
+impl Sample {
+    /// The counters summed over the CPUs.
+    pub fn totals(&self) -> Counters {
+        let mut totals = Counters::ZERO;
+        for cpu in &self.cpus {
+            totals.add(cpu);
+        }
+        totals
+    }
+}
+
+/// What a route leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteName {
+    /// A path that somebody published.
+    Path(RoutePath),
+    /// An answer to what is not a hit.
+    Fixed(FixedRoute),
+}
+
+/// A route, as a person sees it.
+#[derive(Clone, Debug)]
+pub struct RouteInfo {
+    /// Its index, which stays while the route exists.
+    pub index: u32,
+    /// Its path, or which fixed answer it is.
+    pub name: RouteName,
+    /// Status code of its response.
+    pub status: u16,
+    /// Media type of its body.
+    pub content_type: String,
+    /// Bytes of its body.
+    pub body_bytes: u32,
+    /// Bytes of its response: status line, headers and body.
+    pub response_bytes: u32,
+    /// The file it came from, if it came from one.
+    pub source: Option<PathBuf>,
+    /// Modification time that file had.
+    pub modified: Option<SystemTime>,
+    /// When this version was published.
+    pub added: SystemTime,
+    /// Which version this is, counted from 1.
+    pub version: u32,
+    /// SHA-256 of its body.
+    pub body_sha256: [u8; 32],
+}
+
+/// A change to what is served.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Serve something behind a path that has nothing yet.
+    Add(RoutePath, Arc<Rendered>),
+    /// Serve something else behind a path.
+    Replace(RoutePath, Arc<Rendered>),
+    /// Serve nothing behind a path any more.
+    Remove(RoutePath),
+}
+
+/// Why a change was refused. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// `Add`, and there is a route already.
+    #[error("{path} is taken ({bytes} bytes from {from}); use replace to put something else there",
+        from = file.as_ref().map_or_else(|| "no file".into(), |file| file.display().to_string()))]
+    PathTaken {
+        /// The path.
+        path: RoutePath,
+        /// Bytes of the body behind it.
+        bytes: u32,
+        /// The file behind it.
+        file: Option<PathBuf>,
+    },
+    /// `Replace` or `Remove`, and there is no such route.
+    #[error("nothing is served at {0}; use add to put something there")]
+    NoSuchRoute(RoutePath),
+    /// No room for another route.
+    #[error(
+        "all {0} routes are in use; remove some, or stop the server and start it with a larger --max-routes"
+    )]
+    RoutesFull(u32),
+    /// No room for another version, because transfers in flight still use the old ones.
+    #[error(
+        "every version slot is in use by routes or by transfers in flight; try again when some have ended"
+    )]
+    VersionsFull,
+    /// The kernel refused.
+    #[error(transparent)]
+    Kernel(#[from] anyhow::Error),
+}
+
+/// A running server.
+pub trait Server: Send {
+    /// What does not change while it is attached.
+    fn identity(&self) -> &Identity;
+
+    /// Reads every counter.
+    ///
+    /// # Errors
+    ///
+    /// Where the maps cannot be read, for instance because another console stopped the server.
+    fn sample(&mut self) -> anyhow::Result<Sample>;
+
+    /// All routes, the fixed ones first, then by path.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Server::sample`].
+    fn routes(&mut self) -> anyhow::Result<Arc<[RouteInfo]>>;
+
+    /// Changes what is served. Transfers in flight keep the version they began with.
+    ///
+    /// # Errors
+    ///
+    /// See [`ChangeError`].
+    fn apply(&mut self, change: Change) -> Result<(), ChangeError>;
+}

@@ -1,0 +1,107 @@
+//! One TCP connection that the XDP program owns.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::{config::Address, path::PathHasher, route::VersionId};
+
+/// The key of the map `FLOWS`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct FlowKey {
+    /// The client's address.
+    pub remote: Address,
+    /// The address the client connected to.
+    pub local: Address,
+    /// The client's port, in network byte order.
+    pub remote_port: [u8; 2],
+    /// The port the client connected to, in network byte order.
+    pub local_port: [u8; 2],
+}
+
+const _: () = crate::size_is::<FlowKey, 36>();
+
+/// How far the reading of a request has come. Kept in the flow, because a request may arrive in
+/// pieces of any size. Written and explained by the kernel side's request parser.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct RequestScan {
+    /// The path, as far as it has been read.
+    pub path: PathHasher,
+    /// Hash of the method, version, field name or field value being read.
+    pub word: u32,
+    /// Bytes of the request read so far.
+    pub read_bytes: u16,
+    /// Bytes of the decoded path read so far.
+    pub path_bytes: u16,
+    /// The state of the parser.
+    pub state: u8,
+    /// What the request has been found to be.
+    pub facts: u8,
+    /// A partly read percent-encoded byte, or what the field being read is.
+    pub detail: u8,
+    /// What is wrong with it, zero if nothing is.
+    pub fault: u8,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
+}
+
+const _: () = crate::size_is::<RequestScan, 32>();
+
+/// One TCP connection. Created by its first valid cookie that comes with request bytes, so a
+/// flood of SYNs stores nothing; removed when it closes, or by the LRU.
+///
+/// Sequence numbers are in host byte order and wrap. The response in flight is the bytes from
+/// `response_start` on; the send buffer is the version itself.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct Flow {
+    /// The version being sent; none while the flow is idle. A version that some flow names must
+    /// not be freed.
+    pub version: VersionId,
+    /// The request being read.
+    pub request: RequestScan,
+    /// When a packet of this flow last came, seconds of `CLOCK_MONOTONIC`.
+    pub touched_s: u32,
+    /// The time put into `Date`, seconds since the Unix epoch: fixed when the response starts,
+    /// so that a segment sent again is the same segment.
+    pub date_unix_s: u32,
+    /// The route being served, for its counters.
+    pub route: u32,
+    /// Next sequence number expected from the client (RCV.NXT), all request bytes read.
+    pub receive_next: u32,
+    /// What the client has been told: the last acknowledgment number sent. It trails
+    /// `receive_next` while a response is on its way, so that the client's timer runs for us.
+    pub acknowledged: u32,
+    /// Oldest sequence number sent and not yet acknowledged (SND.UNA).
+    pub send_unacknowledged: u32,
+    /// Next sequence number to be sent (SND.NXT).
+    pub send_next: u32,
+    /// Sequence number of the response's first byte.
+    pub response_start: u32,
+    /// Bytes of the response that will be sent: all of it, or its head for HEAD.
+    pub response_bytes: u32,
+    /// The value of `send_next` when recovery began; the recovery ends once it is acknowledged.
+    pub recovery_end: u32,
+    /// Holes below this sequence number have been sent again in this recovery.
+    pub repaired_to: u32,
+    /// The client's receive window, in bytes, scale applied.
+    pub peer_window: u32,
+    /// Congestion window, in bytes (RFC 5681).
+    pub window: u32,
+    /// Slow-start threshold, in bytes (RFC 5681).
+    pub slow_start_threshold: u32,
+    /// Largest payload sent to this client, in bytes.
+    pub mss: u16,
+    /// Shift of the client's window (RFC 7323).
+    pub window_shift: u8,
+    /// Flags, see the kernel side's `transport` module.
+    pub flags: u8,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
+}
+
+const _: () = crate::size_is::<Flow, 104>();

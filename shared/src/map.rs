@@ -1,0 +1,61 @@
+//! The names and sizes of the maps.
+//!
+//! The names are those of the statics in the kernel side's `maps` module and of the files under
+//! `/sys/fs/bpf/zeroserve/<interface>/`. Sizes are those built into the object; the console may
+//! ask for others when it loads it.
+
+/// The folder on the BPF filesystem that holds a folder for each interface.
+pub const PIN_ROOT: &str = "/sys/fs/bpf/zeroserve";
+
+/// File name of the pinned link, beside the maps.
+pub const LINK: &str = "link";
+
+/// Array of one [`Config`](crate::config::Config).
+pub const CONFIG: &str = "CONFIG";
+/// Hash from [`Address`](crate::config::Address) to a byte that means nothing.
+pub const ADDRESSES: &str = "ADDRESSES";
+/// Per-CPU array of one [`Counters`](crate::counters::Counters).
+pub const COUNTERS: &str = "COUNTERS";
+/// LRU hash from [`FlowKey`](crate::flow::FlowKey) to [`Flow`](crate::flow::Flow).
+pub const FLOWS: &str = "FLOWS";
+/// Hash from [`PathHash`](crate::path::PathHash) to a route's index, a `u32`.
+pub const PATHS: &str = "PATHS";
+/// Array of [`Route`](crate::route::Route).
+pub const ROUTES: &str = "ROUTES";
+/// Per-CPU array of [`RouteHits`](crate::counters::RouteHits), by route index.
+pub const HITS: &str = "HITS";
+/// Array of [`VersionInfo`](crate::route::VersionInfo), by version slot.
+pub const VERSIONS: &str = "VERSIONS";
+/// Hash from version slot, a `u32`, to [`Detail`](crate::route::Detail). Only the console uses it.
+pub const DETAILS: &str = "DETAILS";
+/// Array of array maps of [`SmallBlock`](crate::response::SmallBlock), by version slot.
+pub const SMALL: &str = "SMALL";
+/// Array of array maps of [`MediumBlock`](crate::response::MediumBlock), by version slot.
+pub const MEDIUM: &str = "MEDIUM";
+/// Array of array maps of [`LargeBlock`](crate::response::LargeBlock), by version slot.
+pub const LARGE: &str = "LARGE";
+/// Per-CPU scratch space for requests. Only the kernel side uses it.
+pub const SCRATCH: &str = "SCRATCH";
+
+/// Device maps by which a carrier is cloned, with how many slots each has. Every slot names the
+/// interface itself. A burst uses the smallest with more slots than it has segments: the last
+/// copy is the carrier itself, which has no room to grow, so it is dropped.
+pub const FANOUTS: [(&str, u32); 5] =
+    [("FANOUT_2", 2), ("FANOUT_4", 4), ("FANOUT_8", 8), ("FANOUT_16", 16), ("FANOUT_32", 32)];
+
+/// Segments that one received packet can send at most: the largest fan-out less the carrier.
+pub const MAX_BURST_SEGMENTS: u32 = 31;
+
+/// Name of the XDP program in the object.
+pub const XDP_PROGRAM: &str = "zeroserve";
+/// Name of the egress program in the object.
+pub const EGRESS_PROGRAM: &str = "zeroserve_egress";
+
+/// Flows kept by default.
+pub const DEFAULT_FLOWS: u32 = 1 << 16;
+/// Routes by default, fixed ones included.
+pub const DEFAULT_ROUTES: u32 = 1 << 14;
+/// Version slots for each route: the one served, and one that transfers in flight still use.
+pub const VERSIONS_PER_ROUTE: u32 = 2;
+/// Addresses that one interface can have.
+pub const MAX_ADDRESSES: u32 = 256;

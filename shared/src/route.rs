@@ -1,0 +1,205 @@
+//! What a path leads to, and what the console remembers of it.
+//!
+//! `PATHS` maps a path's hash to a route's index, which stays while the route exists. `ROUTES`
+//! holds, at that index, which version the route serves now: one aligned word, so that replacing
+//! a file is one store and a reader sees the old version or the new. `VERSIONS` describes each
+//! version to the kernel side; `DETAILS` holds what only people want to know.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::path::{MAX_PATH_BYTES, PathHash};
+
+/// Names a version: its slot in `VERSIONS`, and how often that slot had been used before.
+///
+/// Zero names none, because generations begin at one.
+#[repr(transparent)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct VersionId(pub u64);
+
+impl VersionId {
+    /// No version.
+    pub const NONE: Self = Self(0);
+
+    /// The version in `slot`, of that generation.
+    #[inline(always)]
+    pub const fn new(slot: u32, generation: u32) -> Self {
+        Self((generation as u64) << 32 | slot as u64)
+    }
+
+    /// Its slot in `VERSIONS` and in the map-in-map of its class.
+    #[inline(always)]
+    pub const fn slot(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Which use of the slot it is; one or more for every version there is.
+    #[inline(always)]
+    pub const fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// Whether it names no version.
+    #[inline(always)]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// An element of `ROUTES`.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct Route {
+    /// The hash of the route's path, compared after the lookup in `PATHS`: that map may reuse an
+    /// element for another path while a reader still looks at it.
+    pub path: PathHash,
+    /// The version it serves, none if the route is unused.
+    pub version: VersionId,
+}
+
+const _: () = crate::size_is::<Route, 24>();
+
+/// Routes that exist without a path, for what is not a hit. Their value is their index in
+/// `ROUTES`.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FixedRoute {
+    /// 400 (RFC 9110 section 15.5.1).
+    BadRequest = 0,
+    /// 404 (RFC 9110 section 15.5.5).
+    NotFound = 1,
+    /// 405 (RFC 9110 section 15.5.6).
+    MethodNotAllowed = 2,
+    /// 414 (RFC 9110 section 15.5.15).
+    UriTooLong = 3,
+    /// 431 (RFC 6585 section 5).
+    HeaderFieldsTooLarge = 4,
+    /// 505 (RFC 9110 section 15.6.6).
+    VersionNotSupported = 5,
+}
+
+impl FixedRoute {
+    /// All fixed routes, in the order of their indices.
+    pub const ALL: &[Self] = &[
+        Self::BadRequest,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::UriTooLong,
+        Self::HeaderFieldsTooLarge,
+        Self::VersionNotSupported,
+    ];
+
+    /// Its status code.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::UriTooLong => 414,
+            Self::HeaderFieldsTooLarge => 431,
+            Self::VersionNotSupported => 505,
+        }
+    }
+
+    /// Whether the connection ends with this answer, because where the next request begins is
+    /// uncertain (RFC 9112 section 9.6).
+    pub const fn closes(self) -> bool {
+        !matches!(self, Self::NotFound)
+    }
+}
+
+/// The index of the first route that has a path.
+pub const FIRST_ROUTE: u32 = 16;
+
+/// An element of `VERSIONS`: what the kernel side must know of a version to serve it.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct VersionInfo {
+    /// Must equal [`VersionId::generation`] of whoever asks.
+    pub generation: u32,
+    /// A [`StorageClass`](crate::response::StorageClass).
+    pub class: u32,
+    /// Bytes of the whole response.
+    pub response_bytes: u32,
+    /// Bytes of the status line and headers, blank line included: all that HEAD gets.
+    pub head_bytes: u32,
+    /// Where in the response the value of `Date` begins, [`DATE_BYTES`] long. The stored bytes
+    /// are zero there.
+    ///
+    /// [`DATE_BYTES`]: crate::response::DATE_BYTES
+    pub date_offset: u32,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
+}
+
+const _: () = crate::size_is::<VersionInfo, 24>();
+
+/// The longest file name remembered, in bytes. Of a longer one the end is kept.
+pub const MAX_SOURCE_BYTES: usize = 512;
+
+/// An element of `DETAILS`, keyed by version slot: what a console shows of a version, kept in the
+/// kernel so that another console finds it.
+#[repr(C)]
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Detail {
+    /// The version it describes.
+    pub version: VersionId,
+    /// When it was published, seconds since the Unix epoch.
+    pub added_unix_s: u64,
+    /// When another version took its place, or its route was removed; zero while it is served.
+    pub retired_unix_s: u64,
+    /// Modification time of the source file, seconds since the Unix epoch; zero if there is none.
+    pub modified_unix_s: u64,
+    /// SHA-256 of the body.
+    pub body_sha256: [u8; 32],
+    /// Bytes of the body.
+    pub body_bytes: u32,
+    /// The route it was published under.
+    pub route: u32,
+    /// How many versions this route had before.
+    pub ordinal: u32,
+    /// Status code of the response.
+    pub status: u16,
+    /// Bytes used of `path`.
+    pub path_bytes: u16,
+    /// Bytes used of `source`.
+    pub source_bytes: u16,
+    /// Bytes used of `content_type`.
+    pub content_type_bytes: u16,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
+    /// The decoded path; empty for a [`FixedRoute`].
+    pub path: [u8; MAX_PATH_BYTES],
+    /// The file the body came from, or empty.
+    pub source: [u8; MAX_SOURCE_BYTES],
+    /// The media type, as in `Content-Type`.
+    pub content_type: [u8; 128],
+}
+
+const _: () = crate::size_is::<Detail, { 88 + 512 + 512 + 128 }>();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_id_keeps_slot_and_generation() {
+        let id = VersionId::new(u32::MAX - 1, 7);
+        assert_eq!((id.slot(), id.generation()), (u32::MAX - 1, 7));
+        assert!(!VersionId::new(0, 1).is_none());
+        assert!(VersionId::NONE.is_none());
+    }
+
+    #[test]
+    fn fixed_routes_index_the_table_below_the_first_route() {
+        for (index, route) in FixedRoute::ALL.iter().enumerate() {
+            assert_eq!(*route as usize, index);
+            assert!((*route as u32) < FIRST_ROUTE);
+        }
+    }
+}
