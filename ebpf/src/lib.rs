@@ -1,1 +1,27 @@
-//! x
+//! The pure logic of the kernel side: no packet pointers, no maps, no helpers.
+//!
+//! It is compiled for the eBPF programs in `main.rs` and, unchanged, for the host, where it is
+//! tested. Whatever can be decided from values alone is decided here.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`bounds`] | nothing: it keeps bounds where the verifier sees them |
+//! | [`checksum`] | Internet checksums, from fields and stored sums |
+//! | [`cookie`] | SYN cookies |
+//! | [`date`] | the value of `Date` |
+//! | [`descriptor`] | what a carrier tells the egress program, and which segment a clone is |
+//! | [`request`] | what a request asks for |
+//! | [`siphash`] | the keyed hash under the cookies |
+//! | [`transport`] | what a flow sends next |
+//! | [`wire`] | the headers on the wire |
+#![cfg_attr(target_arch = "bpf", no_std, feature(asm_experimental_arch))]
+
+pub mod bounds;
+pub mod checksum;
+pub mod cookie;
+pub mod date;
+pub mod descriptor;
+pub mod request;
+pub mod siphash;
+pub mod transport;
+pub mod wire;

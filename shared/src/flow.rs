@@ -64,8 +64,10 @@ pub struct Flow {
     pub version: VersionId,
     /// The request being read.
     pub request: RequestScan,
-    /// When a packet of this flow last came, seconds of `CLOCK_MONOTONIC`.
-    pub touched_s: u32,
+    /// When a packet of this flow last came, milliseconds of `CLOCK_MONOTONIC` (it wraps).
+    pub touched_ms: u32,
+    /// When the client last acknowledged something new, on the same clock.
+    pub progress_ms: u32,
     /// The time put into `Date`, seconds since the Unix epoch: fixed when the response starts,
     /// so that a segment sent again is the same segment.
     pub date_unix_s: u32,
@@ -76,6 +78,8 @@ pub struct Flow {
     /// What the client has been told: the last acknowledgment number sent. It trails
     /// `receive_next` while a response is on its way, so that the client's timer runs for us.
     pub acknowledged: u32,
+    /// What the client had been told when the response started.
+    pub request_start: u32,
     /// Oldest sequence number sent and not yet acknowledged (SND.UNA).
     pub send_unacknowledged: u32,
     /// Next sequence number to be sent (SND.NXT).
@@ -104,4 +108,4 @@ pub struct Flow {
     pub reserved: u32,
 }
 
-const _: () = crate::size_is::<Flow, 104>();
+const _: () = crate::size_is::<Flow, 112>();

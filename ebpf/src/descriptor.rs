@@ -1,0 +1,123 @@
+//! What a carrier tells the egress program, and which segment a clone is.
+//!
+//! The XDP program puts a [`Descriptor`] in front of the carrier. Every clone of it is the same
+//! to the byte; the egress program counts them, so that clone `n` becomes segment `n` of the
+//! ranges that the descriptor lists.
+
+/// Marks a frame that begins with a descriptor.
+pub const MAGIC: u32 = 0x5a52_4f53;
+
+/// Most ranges that one burst can be made of: holes to repair, then new data.
+pub const MAX_RANGES: usize = 4;
+
+/// A range of the response, in bytes from its beginning.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    /// The first byte.
+    pub start: u32,
+    /// The byte after the last.
+    pub end: u32,
+}
+
+impl Range {
+    /// Whether there is nothing in it.
+    #[inline(always)]
+    pub const fn is_empty(&self) -> bool {
+        self.start >= self.end
+    }
+
+    /// How many segments it takes.
+    #[inline(always)]
+    pub const fn segments(&self, mss: u32) -> u32 {
+        if self.is_empty() || mss == 0 { 0 } else { (self.end - self.start).div_ceil(mss) }
+    }
+}
+
+/// What the egress program needs to know to turn a clone into a segment.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Descriptor {
+    /// [`MAGIC`].
+    pub magic: u32,
+    /// Tells this burst from the others in the same queue of the same CPU.
+    pub burst: u32,
+    /// Slot of the version.
+    pub slot: u32,
+    /// Storage class of the version.
+    pub class: u32,
+    /// Sequence number of the response's first byte.
+    pub response_start: u32,
+    /// Bytes of the response.
+    pub response_bytes: u32,
+    /// Where the value of `Date` begins.
+    pub date_offset: u32,
+    /// The time to put there, seconds since the Unix epoch.
+    pub date_unix_s: u32,
+    /// Most payload bytes in a segment.
+    pub mss: u16,
+    /// Flags to set in the segment that ends the response, besides PSH.
+    pub last_flags: u8,
+    /// Keeps the layout free of padding.
+    pub reserved: u8,
+    /// What to send, in order.
+    pub ranges: [Range; MAX_RANGES],
+}
+
+/// Bytes of a [`Descriptor`].
+pub const DESCRIPTOR_BYTES: usize = size_of::<Descriptor>();
+
+const _: () = zeroserve_shared::size_is::<Descriptor, 68>();
+
+/// The slice of the response that clone number `index` carries; empty if it is one too many.
+#[inline(always)]
+pub fn segment(ranges: &[Range; MAX_RANGES], mss: u32, index: u32) -> Range {
+    let mut index = index;
+    for range in ranges {
+        let segments = range.segments(mss);
+        if index < segments {
+            let start = range.start + index * mss;
+            let end = if range.end - start > mss { start + mss } else { range.end };
+            return Range { start, end };
+        }
+        index -= segments;
+    }
+    Range::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn segments_cover_the_ranges_in_order_and_none_is_too_long(
+            lengths: [u16; MAX_RANGES], gaps: [u16; MAX_RANGES], mss in 1u32..1461,
+        ) {
+            let mut ranges = [Range::default(); MAX_RANGES];
+            let mut at = 0;
+            for (range, (length, gap)) in ranges.iter_mut().zip(lengths.iter().zip(gaps)) {
+                let start = at + u32::from(gap);
+                *range = Range { start, end: start + u32::from(*length % 5000) };
+                at = range.end;
+            }
+            let mut expected = ranges.iter().flat_map(|range| range.start..range.end);
+            let mut index = 0;
+            loop {
+                let segment = segment(&ranges, mss, index);
+                if segment.is_empty() {
+                    break;
+                }
+                prop_assert!(segment.end - segment.start <= mss);
+                for byte in segment.start..segment.end {
+                    prop_assert_eq!(Some(byte), expected.next());
+                }
+                index += 1;
+            }
+            prop_assert_eq!(expected.next(), None);
+            prop_assert_eq!(index, ranges.iter().map(|range| range.segments(mss)).sum::<u32>());
+        }
+    }
+}

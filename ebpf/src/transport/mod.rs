@@ -1,0 +1,128 @@
+//! What a flow sends next: acknowledgments in, ranges of the response out.
+//!
+//! There is no timer here, because an XDP program has none that could send. The client is the
+//! clock: while a response is on its way the last byte of the request stays unacknowledged, so
+//! the client's own retransmission timer runs, and its repeat of that byte is our timeout. See
+//! ARCHITECTURE.md, "The client is the clock".
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`acknowledge`](mod@acknowledge) | what an acknowledgment changes |
+//! | [`plan`](mod@plan) | which ranges leave in answer to it |
+
+use zeroserve_shared::flow::Flow;
+
+use crate::wire::{
+    options::{MAX_BLOCKS, SackBlock},
+    sequence::distance,
+};
+
+pub mod acknowledge;
+pub mod plan;
+
+pub use acknowledge::acknowledge;
+pub use plan::{Plan, plan};
+
+/// What the planning of a burst works on. It lies in memory, not in registers, because the
+/// verifier takes what it reads from there for unknown and need not follow how it came about.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// What the packet says.
+    pub arrival: Arrival,
+    /// What the client holds beyond the acknowledgment number, nearest first; blocks that say
+    /// nothing new are empty and last.
+    pub held: [SackBlock; MAX_BLOCKS],
+    /// Bytes in them.
+    pub held_bytes: u32,
+    /// End of the last.
+    pub held_end: u32,
+    /// Bytes that may still be put on their way.
+    pub budget: u32,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
+    /// What leaves.
+    pub plan: Plan,
+}
+
+/// Lost segments are being sent again (fast recovery, RFC 6675).
+pub const RECOVERING: u8 = 1;
+/// Everything sent before the recovery began and not yet acknowledged counts as lost, because
+/// the client's timer ran out.
+pub const TIMED_OUT: u8 = 2;
+/// The connection ends with the response.
+pub const CLOSE: u8 = 4;
+/// Our FIN has been sent.
+pub const FIN_SENT: u8 = 8;
+/// The client's FIN has been received.
+pub const FIN_RECEIVED: u8 = 16;
+
+/// Segments in the initial window (RFC 6928).
+pub const INITIAL_SEGMENTS: u32 = 10;
+
+/// Segments that may leave right after a timeout. RFC 5681 says one, but the acknowledgments of
+/// three are less easily all lost, and nothing here would notice.
+pub const TIMEOUT_SEGMENTS: u32 = 3;
+
+/// The largest congestion window, in bytes.
+pub const MAX_WINDOW_BYTES: u32 = 4 << 20;
+
+/// A repeat of the request counts as a timeout only if nothing has been acknowledged for so long.
+/// Before that the client's timer merely ran out of acknowledged request bytes: no stack waits
+/// less than this.
+pub const QUIET_MS: u32 = 30;
+
+/// What a packet says about what we have sent.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// Acknowledgment number.
+    pub acknowledgment: u32,
+    /// Receive window in bytes, scale applied.
+    pub window: u32,
+    /// Ranges held beyond a gap, in the order of the header.
+    pub blocks: [SackBlock; MAX_BLOCKS],
+    /// How many of them there are.
+    pub block_count: u32,
+    /// Milliseconds of a clock that wraps.
+    pub now_ms: u32,
+    /// Whether it repeats request bytes that had come before: the client's timer.
+    pub repeats: bool,
+}
+
+/// Starts a response of so many bytes: nothing of it is sent yet.
+#[inline(always)]
+pub fn begin(flow: &mut Flow, response_bytes: u32, now_ms: u32) {
+    flow.response_start = flow.send_next;
+    flow.response_bytes = response_bytes;
+    flow.request_start = flow.acknowledged;
+    flow.recovery_end = flow.send_next;
+    flow.repaired_to = flow.send_next;
+    flow.progress_ms = now_ms;
+    flow.flags &= !(RECOVERING | TIMED_OUT);
+    let initial = INITIAL_SEGMENTS * flow.mss as u32;
+    if flow.window < initial {
+        flow.window = initial;
+    }
+}
+
+/// Sequence number after the response's last byte.
+#[inline(always)]
+pub const fn response_end(flow: &Flow) -> u32 {
+    flow.response_start.wrapping_add(flow.response_bytes)
+}
+
+/// Whether a response is on its way.
+#[inline(always)]
+pub const fn is_sending(flow: &Flow) -> bool {
+    !flow.version.is_none()
+}
+
+/// Whether the client has acknowledged the whole response.
+#[inline(always)]
+pub const fn is_delivered(flow: &Flow) -> bool {
+    distance(flow.send_unacknowledged, response_end(flow)) >= 0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! A flow against a client that loses, checked byte by byte.

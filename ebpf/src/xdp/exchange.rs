@@ -1,0 +1,193 @@
+//! Reading a request, finding its answer.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_loop};
+use zeroserve_ebpf::{
+    request::{self, Asked},
+    transport::{self, CLOSE, FIN_RECEIVED},
+    wire::tcp::{ACK, FIN},
+};
+use zeroserve_shared::{
+    flow::Flow,
+    path::PathHash,
+    reason::Reason,
+    route::{FixedRoute, Route},
+};
+
+use crate::xdp::{
+    burst, clock,
+    ingress::reply_bare,
+    maps::{FLOWS, HITS, PATHS, ROUTES, SCRATCH},
+    scratch::BUFFER_BYTES,
+    stage::{Ending, Ingress, run_on},
+};
+
+/// Reads the first request of a connection and creates its flow.
+#[inline(always)]
+pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
+    ingress.scratch.request = request::start(ingress.config.path_key);
+    let Some(read_bytes) = read(ingress, 0) else {
+        return Ending::of(Reason::MalformedHeader);
+    };
+    let scratch = &mut *ingress.scratch;
+    let now_ms = clock::now_ms();
+    scratch.flow.touched_ms = now_ms;
+    scratch.flow.progress_ms = now_ms;
+    if FLOWS.insert(&scratch.segment.key, &scratch.flow, 0).is_err() {
+        return Ending::of(Reason::FlowTableFull);
+    }
+    ingress.counters.flows_created += 1;
+    let Some(flow) = FLOWS.get_ptr_mut(&scratch.segment.key) else {
+        return Ending::of(Reason::FlowTableFull);
+    };
+    Ending(zeroserve_respond(ingress.context, flow, read_bytes))
+}
+
+/// Reads on in a flow that waits for a request; `known_bytes` of the payload have been read.
+#[inline(always)]
+pub(super) fn next_request(ingress: &mut Ingress<'_>, flow: &mut Flow, known_bytes: u32) -> Ending {
+    ingress.scratch.request = if request::is_untouched(&flow.request) {
+        request::start(ingress.config.path_key)
+    } else {
+        flow.request
+    };
+    let Some(read_bytes) = read(ingress, known_bytes) else {
+        return Ending::of(Reason::MalformedHeader);
+    };
+    Ending(zeroserve_respond(ingress.context, flow, read_bytes))
+}
+
+/// Feeds the payload, from `known_bytes` on, to the parser, and says how many bytes it took.
+#[inline(always)]
+fn read(ingress: &mut Ingress<'_>, known_bytes: u32) -> Option<u32> {
+    let scratch = &mut *ingress.scratch;
+    let segment = &scratch.segment;
+    let unread = segment.payload_bytes.saturating_sub(known_bytes);
+    let bytes = if unread > BUFFER_BYTES as u32 { BUFFER_BYTES as u32 } else { unread };
+    let offset = segment.payload_offset.wrapping_add(known_bytes);
+    if !ingress.packet.read_bytes(offset, bytes, &mut scratch.buffer) {
+        return None;
+    }
+    scratch.buffered_bytes = bytes;
+    let before = scratch.request.read_bytes;
+    // SAFETY: the callback has the type that the helper calls it with and uses no context.
+    unsafe {
+        let callback = step as *const () as *mut c_void;
+        bpf_loop(bytes, callback, core::ptr::null_mut(), 0);
+    }
+    Some(u32::from(scratch.request.read_bytes.wrapping_sub(before)))
+}
+
+/// Takes one byte of the request; 1 ends the loop.
+unsafe extern "C" fn step(index: u32, _context: *mut c_void) -> u64 {
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
+        return 1;
+    };
+    // SAFETY: the element is this CPU's own. The caller holds a reference to it, too, but the
+    // loop is one call of a helper to the compiler, across which it keeps nothing of it.
+    let scratch = unsafe { &mut *scratch };
+    let byte = scratch.buffer[index as usize & (BUFFER_BYTES - 1)];
+    request::step(&mut scratch.request, byte);
+    u64::from(request::is_done(&scratch.request))
+}
+
+/// Answers what has been read.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_respond(context: *mut xdp_md, flow: *mut Flow, read_bytes: u32) -> u32 {
+    run_on(context, flow, |ingress, flow| respond(ingress, flow, read_bytes))
+}
+
+#[inline(always)]
+fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Ending {
+    let segment = &ingress.scratch.segment;
+    flow.receive_next = flow.receive_next.wrapping_add(read_bytes);
+    let ends = segment.has(FIN) && segment.payload_end() == flow.receive_next;
+    if ends {
+        flow.receive_next = flow.receive_next.wrapping_add(1);
+        flow.flags |= FIN_RECEIVED | CLOSE;
+    }
+    let asked = request::asked(&ingress.scratch.request);
+    if asked == Asked::Incomplete {
+        flow.request = ingress.scratch.request;
+        flow.acknowledged = flow.receive_next;
+        if ends {
+            // Half a request and nothing to follow: there is nothing to answer.
+            flow.flags |= transport::FIN_SENT;
+            flow.send_next = flow.send_next.wrapping_add(1);
+            let fin_sequence = flow.send_next.wrapping_sub(1);
+            return reply_bare(ingress, fin_sequence, flow.acknowledged, FIN | ACK);
+        }
+        return reply_bare(ingress, flow.send_next, flow.acknowledged, ACK);
+    }
+    flow.request.read_bytes = 0;
+    if !choose(ingress, flow, asked) {
+        return Ending::of(Reason::VersionMissing);
+    }
+    let ending = Ending(burst::zeroserve_send(ingress.context, flow));
+    if ending == Ending::of(Reason::AckConsumed) {
+        // The client's window is closed.
+        return reply_bare(ingress, flow.send_next, flow.acknowledged, ACK);
+    }
+    ending
+}
+
+/// Finds the answer and starts it; false if there is none, not even a refusal.
+#[inline(always)]
+fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -> bool {
+    let request = &ingress.scratch.request;
+    let found = match asked {
+        Asked::Refusal(fixed) => {
+            if fixed.closes() {
+                flow.flags |= CLOSE;
+            }
+            None
+        }
+        _ => find(request.path.finish()),
+    };
+    let (index, route) = match found {
+        Some(found) => found,
+        None => {
+            let fixed =
+                if let Asked::Refusal(fixed) = asked { fixed } else { FixedRoute::NotFound };
+            let index = fixed as u32;
+            let Some(route) = ROUTES.get(index) else {
+                return false;
+            };
+            (index, *route)
+        }
+    };
+    let Some(info) = burst::version_info(route.version) else {
+        return false;
+    };
+    if request::wants_close(request) {
+        flow.flags |= CLOSE;
+    }
+    let response_bytes =
+        if request::wants_head(request) { info.head_bytes } else { info.response_bytes };
+    flow.version = route.version;
+    flow.route = index;
+    flow.date_unix_s = clock::unix_s(ingress.config.tai_minus_utc_s);
+    transport::begin(flow, response_bytes, clock::now_ms());
+    let scratch = &mut *ingress.scratch;
+    scratch.work.arrival.now_ms = flow.progress_ms;
+    scratch.work.arrival.block_count = 0;
+    scratch.work.arrival.repeats = false;
+    ingress.counters.requests += 1;
+    if let Some(hits) = HITS.get_ptr_mut(index) {
+        // SAFETY: the element is this CPU's own, and nothing else refers to it now.
+        unsafe { (*hits).requests += 1 };
+    }
+    true
+}
+
+/// The route that a path leads to.
+#[inline(always)]
+fn find(path: PathHash) -> Option<(u32, Route)> {
+    // SAFETY: the element may be reused for another path at any time. What is read is an index
+    // that was a route's once, and the route itself says below whose it is.
+    let index = unsafe { *PATHS.get(&path)? };
+    let route = *ROUTES.get(index)?;
+    (route.path == path && !route.version.is_none()).then_some((index, route))
+}

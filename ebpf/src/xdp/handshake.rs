@@ -1,0 +1,176 @@
+//! SYN cookies out and back: nothing is stored until a client has proved its address and asked
+//! for something.
+
+use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_ktime_get_coarse_ns};
+use zeroserve_ebpf::{
+    cookie::{self, Remembered},
+    wire::{
+        HEADER_BYTES,
+        options::{self, Area, Options},
+        tcp::{ACK, FIN, SYN},
+    },
+};
+use zeroserve_shared::{config::Config, flow::Flow, reason::Reason};
+
+use crate::xdp::{
+    exchange,
+    ingress::{RECEIVE_WINDOW, reply_bare},
+    scratch::Segment,
+    stage::{Ending, Ingress, run},
+};
+
+/// The time in units of [`cookie::SLOT_S`].
+#[inline(always)]
+fn slot() -> u32 {
+    // SAFETY: the helper takes no arguments and always succeeds.
+    let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
+    (now_ns / (cookie::SLOT_S as u64 * 1_000_000_000)) as u32
+}
+
+/// Answers a SYN with a cookie.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn zeroserve_answer(context: *mut xdp_md) -> u32 {
+    run(context, answer)
+}
+
+#[inline(always)]
+fn answer(ingress: &mut Ingress<'_>) -> Ending {
+    let scratch = &mut *ingress.scratch;
+    scratch.options = Area::EMPTY;
+    let bytes = scratch.segment.options_bytes;
+    if bytes > 0 && !ingress.packet.read_bytes(HEADER_BYTES as u32, bytes, &mut scratch.options.0) {
+        return Ending::of(Reason::MalformedHeader);
+    }
+    zeroserve_parse_syn(&scratch.options, &mut scratch.offered);
+    let (answer, wanted_bytes) = options::answer_syn(&scratch.offered, ingress.config.mss);
+    let packet = ingress.packet;
+    // On some drivers a frame cannot grow. A SYN with fewer options than we have to say then
+    // gets an answer without any: its sender assumes our MSS to be 536.
+    let options_bytes = if packet.resize(HEADER_BYTES as u32 + u32::from(wanted_bytes)) {
+        wanted_bytes
+    } else if packet.resize(HEADER_BYTES as u32) {
+        0
+    } else {
+        return Ending::of(Reason::FrameTooTight);
+    };
+    let cookie = zeroserve_make_cookie(ingress.config, &scratch.segment, &scratch.offered);
+    let acknowledgment = scratch.segment.sequence.wrapping_add(1);
+    let headers = &mut scratch.outgoing;
+    headers.set_reply(&scratch.headers, acknowledgment, SYN | ACK, RECEIVE_WINDOW);
+    let options_sum = if options_bytes > 0 { options::sum(&answer) } else { 0 };
+    headers.finish(cookie, options_bytes, 0, options_sum);
+    let [w0, w1, w2] = answer;
+    let written = packet.write(0, headers)
+        && (options_bytes < 4 || packet.write(HEADER_BYTES as u32, &w0))
+        && (options_bytes < 8 || packet.write(HEADER_BYTES as u32 + 4, &w1))
+        && (options_bytes < 12 || packet.write(HEADER_BYTES as u32 + 8, &w2));
+    if !written {
+        return Ending::of(Reason::FrameTooTight);
+    }
+    ingress.counters.handshakes += 1;
+    Ending::IN_PLACE
+}
+
+/// Handles a segment that belongs to no flow: it may bring a cookie back.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn zeroserve_resume(context: *mut xdp_md) -> u32 {
+    run(context, resume)
+}
+
+#[inline(always)]
+fn resume(ingress: &mut Ingress<'_>) -> Ending {
+    let segment = &ingress.scratch.segment;
+    let Some(remembered) = check(ingress.config, segment, 1) else {
+        // After a connection that asked for nothing, the client acknowledges our FIN.
+        if segment.payload_bytes == 0 && check(ingress.config, segment, 2).is_some() {
+            return Ending::of(Reason::ConnectionClosed);
+        }
+        return Ending::of(Reason::UnknownConnection);
+    };
+    if segment.payload_bytes > 0 {
+        let window_shift = remembered.window_shift.unwrap_or(0);
+        let mss = remembered.mss.min(ingress.config.mss);
+        ingress.scratch.flow = Flow {
+            receive_next: segment.sequence,
+            acknowledged: segment.sequence,
+            send_unacknowledged: segment.acknowledgment,
+            send_next: segment.acknowledgment,
+            peer_window: u32::from(segment.window) << (window_shift & 0xf),
+            slow_start_threshold: u32::MAX,
+            mss,
+            window_shift,
+            ..Flow::default()
+        };
+        return exchange::first_request(ingress);
+    }
+    if segment.has(FIN) {
+        // Closed without a request. No flow remembers our FIN, but should it get lost, the
+        // client's repeat of its own brings us here again.
+        let (sequence, acknowledgment) = (segment.acknowledgment, segment.sequence.wrapping_add(1));
+        return reply_bare(ingress, sequence, acknowledgment, FIN | ACK);
+    }
+    Ending::of(Reason::HandshakeComplete)
+}
+
+/// What the cookie says that the client got `advance` sequence numbers ago, if it is valid.
+#[inline(always)]
+fn check(config: &Config, segment: &Segment, advance: u32) -> Option<Remembered> {
+    let mut remembered = Remembered { mss: 0, window_shift: None, sack: false };
+    (zeroserve_check_cookie(config, segment, advance, &mut remembered) != 0).then_some(remembered)
+}
+
+// The functions below are global for the same reason as the stages.
+
+/// Reads the options of a SYN.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_parse_syn(area: *const Area, offered: *mut Options) -> u32 {
+    // SAFETY: the callers pass references; the verifier has both checked for null.
+    if let (Some(area), Some(offered)) = unsafe { (area.as_ref(), offered.as_mut()) } {
+        *offered = options::parse_syn(area);
+    }
+    0
+}
+
+/// Makes the cookie for a SYN.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_make_cookie(
+    config: *const Config,
+    segment: *const Segment,
+    offered: *const Options,
+) -> u32 {
+    // SAFETY: the callers pass references; the verifier has all checked for null.
+    let all = unsafe { (config.as_ref(), segment.as_ref(), offered.as_ref()) };
+    let (Some(config), Some(segment), Some(offered)) = all else {
+        return 0;
+    };
+    cookie::make(config.cookie_key, &segment.key, segment.sequence, slot(), offered)
+}
+
+/// Checks the cookie in a segment's acknowledgment number; 1 if it is valid.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_check_cookie(
+    config: *const Config,
+    segment: *const Segment,
+    advance: u32,
+    remembered: *mut Remembered,
+) -> u32 {
+    // SAFETY: the callers pass references; the verifier has all checked for null.
+    let all = unsafe { (config.as_ref(), segment.as_ref(), remembered.as_mut()) };
+    let (Some(config), Some(segment), Some(remembered)) = all else {
+        return 0;
+    };
+    let sequence = segment.sequence.wrapping_sub(advance);
+    let cookie = segment.acknowledgment.wrapping_sub(advance);
+    match cookie::check(config.cookie_key, &segment.key, sequence, slot(), cookie) {
+        Some(found) => {
+            *remembered = found;
+            1
+        }
+        None => 0,
+    }
+}

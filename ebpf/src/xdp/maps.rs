@@ -1,0 +1,84 @@
+//! The maps. What they hold, and why, is in `zeroserve_shared::map`.
+
+use aya_ebpf::{
+    bindings::{BPF_F_INNER_MAP, BPF_F_NO_PREALLOC},
+    btf_maps::{Array, ArrayOfMaps, DevMap, HashMap, LruHashMap, PerCpuArray},
+    macros::btf_map,
+};
+use zeroserve_shared::{
+    config::{Address, Config},
+    counters::{Counters, RouteHits},
+    flow::{Flow, FlowKey},
+    map::{DEFAULT_FLOWS, DEFAULT_ROUTES, MAX_ADDRESSES, VERSIONS_PER_ROUTE},
+    path::PathHash,
+    response::{LargeBlock, MediumBlock, SmallBlock},
+    route::{Detail, Route, VersionInfo},
+};
+
+use crate::xdp::{egress::Position, scratch::Scratch};
+
+const ROUTE_COUNT: usize = DEFAULT_ROUTES as usize;
+const VERSION_COUNT: usize = (DEFAULT_ROUTES * VERSIONS_PER_ROUTE) as usize;
+
+/// Inner arrays of one map-in-map may differ in length only with this flag (Linux 5.10).
+const INNER: usize = BPF_F_INNER_MAP as usize;
+
+#[btf_map]
+pub(super) static CONFIG: Array<Config, 1> = Array::new();
+
+#[btf_map]
+pub(super) static ADDRESSES: HashMap<Address, u8, { MAX_ADDRESSES as usize }> = HashMap::new();
+
+#[btf_map]
+pub(super) static COUNTERS: PerCpuArray<Counters, 1> = PerCpuArray::new();
+
+#[btf_map]
+pub(super) static FLOWS: LruHashMap<FlowKey, Flow, { DEFAULT_FLOWS as usize }> = LruHashMap::new();
+
+#[btf_map]
+pub(super) static PATHS: HashMap<PathHash, u32, ROUTE_COUNT, { BPF_F_NO_PREALLOC as usize }> =
+    HashMap::new();
+
+#[btf_map]
+pub(super) static ROUTES: Array<Route, ROUTE_COUNT> = Array::new();
+
+#[btf_map]
+pub(super) static HITS: PerCpuArray<RouteHits, ROUTE_COUNT> = PerCpuArray::new();
+
+#[btf_map]
+pub(super) static VERSIONS: Array<VersionInfo, VERSION_COUNT> = Array::new();
+
+// The programs never look into it: it is the console's memory, kept with the rest.
+#[btf_map]
+pub(super) static DETAILS: HashMap<u32, Detail, VERSION_COUNT, { BPF_F_NO_PREALLOC as usize }> =
+    HashMap::new();
+
+#[btf_map]
+pub(super) static SMALL: ArrayOfMaps<Array<SmallBlock, 1, INNER>, VERSION_COUNT> =
+    ArrayOfMaps::new();
+
+#[btf_map]
+pub(super) static MEDIUM: ArrayOfMaps<Array<MediumBlock, 1, INNER>, VERSION_COUNT> =
+    ArrayOfMaps::new();
+
+#[btf_map]
+pub(super) static LARGE: ArrayOfMaps<Array<LargeBlock, 1, INNER>, VERSION_COUNT> =
+    ArrayOfMaps::new();
+
+#[btf_map]
+pub(super) static SCRATCH: PerCpuArray<Scratch, 1> = PerCpuArray::new();
+
+/// Where the egress program of this CPU stands.
+#[btf_map]
+pub(super) static POSITION: PerCpuArray<Position, 1> = PerCpuArray::new();
+
+#[btf_map]
+pub(super) static FANOUT_2: DevMap<2> = DevMap::new();
+#[btf_map]
+pub(super) static FANOUT_4: DevMap<4> = DevMap::new();
+#[btf_map]
+pub(super) static FANOUT_8: DevMap<8> = DevMap::new();
+#[btf_map]
+pub(super) static FANOUT_16: DevMap<16> = DevMap::new();
+#[btf_map]
+pub(super) static FANOUT_32: DevMap<32> = DevMap::new();

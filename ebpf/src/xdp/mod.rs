@@ -1,0 +1,29 @@
+//! The programs themselves: everything that touches a packet, a map or a helper.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`maps`] | declares the maps |
+//! | [`packet`] | reads, writes and resizes the frame: the only place that does |
+//! | [`clock`] | the time |
+//! | [`scratch`] | room for what does not fit the stack |
+//! | [`stage`] | how the XDP program is cut into functions |
+//! | [`ingress`] | the XDP program: whose packet is it, and what becomes of it |
+//! | [`handshake`] | SYN cookies out and back |
+//! | [`connection`] | segments of a flow |
+//! | [`exchange`] | reading a request, finding its answer |
+//! | [`burst`] | sending: in place, or by clones |
+//! | [`slice`] | a piece of a response, from its blocks into the frame |
+//! | [`egress`] | the egress program: a clone becomes a segment |
+
+mod burst;
+mod clock;
+mod connection;
+mod egress;
+mod exchange;
+mod handshake;
+mod ingress;
+mod maps;
+mod packet;
+mod scratch;
+mod slice;
+mod stage;

@@ -1,0 +1,142 @@
+//! Reads, writes and resizes the frame: the only place that does.
+//!
+//! All access goes through `bpf_xdp_load_bytes` and `bpf_xdp_store_bytes` (Linux 5.18), which
+//! check the bounds themselves. So no packet pointer exists that could go stale when the frame is
+//! resized, and the verifier has none to follow.
+
+use core::{ffi::c_void, mem::MaybeUninit, ptr::from_mut, ptr::from_ref};
+
+use aya_ebpf::{
+    bindings::{
+        bpf_func_id::{BPF_FUNC_xdp_load_bytes, BPF_FUNC_xdp_store_bytes},
+        xdp_md,
+    },
+    helpers::generated::{
+        bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_load_bytes, bpf_xdp_store_bytes,
+    },
+};
+use zeroserve_ebpf::bounds::opaque;
+
+/// The frame that the program was called for.
+#[derive(Clone, Copy)]
+pub(super) struct Packet {
+    context: *mut xdp_md,
+}
+
+impl Packet {
+    pub(super) const fn new(context: *mut xdp_md) -> Self {
+        Self { context }
+    }
+
+    /// Bytes of the frame. Nothing here uses fragments, so it is one piece of memory.
+    #[inline(always)]
+    pub(super) fn length(self) -> u32 {
+        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
+        unsafe { (*self.context).data_end - (*self.context).data }
+    }
+
+    /// Copies a value out of the frame; nothing if it does not lie wholly inside.
+    #[inline(always)]
+    pub(super) fn read<T: Copy>(self, offset: u32) -> Option<T> {
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the helper writes exactly the size of `T`; the types read are plain bytes.
+        unsafe {
+            let size = size_of::<T>() as u32;
+            let to = value.as_mut_ptr().cast::<c_void>();
+            if bpf_xdp_load_bytes(self.context, offset, to, size) != 0 {
+                return None;
+            }
+            Some(value.assume_init())
+        }
+    }
+
+    /// Copies a value out of the frame into its place; false if it does not lie wholly inside.
+    #[inline(always)]
+    pub(super) fn read_into<T: Copy>(self, offset: u32, value: &mut T) -> bool {
+        let to = from_mut(value).cast::<c_void>();
+        // SAFETY: the helper writes exactly the size of `T`; the types read are plain bytes.
+        unsafe { bpf_xdp_load_bytes(self.context, offset, to, size_of::<T>() as u32) == 0 }
+    }
+
+    /// Copies bytes out of the frame into a buffer; `length` must be 1 to `BYTES`.
+    #[inline(always)]
+    pub(super) fn read_bytes<const BYTES: usize>(
+        self,
+        offset: u32,
+        length: u32,
+        buffer: &mut [u8; BYTES],
+    ) -> bool {
+        let Some(length) = bounded(length, BYTES as u32) else {
+            return false;
+        };
+        // SAFETY: the length was checked against the buffer's.
+        unsafe { load_bytes(self.context, offset, from_mut(buffer).cast(), length) == 0 }
+    }
+
+    /// Copies a value into the frame.
+    #[inline(always)]
+    pub(super) fn write<T: Copy>(self, offset: u32, value: &T) -> bool {
+        let from = from_ref(value).cast_mut().cast::<c_void>();
+        // SAFETY: the helper reads exactly the size of `T` from a valid reference.
+        unsafe { bpf_xdp_store_bytes(self.context, offset, from, size_of::<T>() as u32) == 0 }
+    }
+
+    /// Copies bytes into the frame.
+    ///
+    /// # Safety
+    ///
+    /// `from` must be valid for `length` bytes, in a way that the verifier can see: `length` comes
+    /// from [`bounded`].
+    #[inline(always)]
+    pub(super) unsafe fn write_bytes(self, offset: u32, from: *const u8, length: u64) -> bool {
+        // SAFETY: the caller vouches for the source; the helper checks the destination.
+        unsafe { store_bytes(self.context, offset, from.cast_mut().cast(), length) == 0 }
+    }
+
+    /// Makes the frame so many bytes long by moving its end. Growing fails where the driver left
+    /// no room behind the frame.
+    #[inline(always)]
+    pub(super) fn resize(self, length: u32) -> bool {
+        let delta = length.wrapping_sub(self.length()) as i32;
+        // SAFETY: the context is valid; the helper checks the delta.
+        delta == 0 || unsafe { bpf_xdp_adjust_tail(self.context, delta) == 0 }
+    }
+
+    /// Adds room in front of the frame, or takes it away if negative.
+    #[inline(always)]
+    pub(super) fn extend_front(self, bytes: i32) -> bool {
+        // SAFETY: the context is valid; the helper checks the delta.
+        unsafe { bpf_xdp_adjust_head(self.context, -bytes) == 0 }
+    }
+}
+
+/// A length of 1 to `most` bytes, in a form whose bounds the verifier sees: nothing the optimiser
+/// does can separate the checks from the value that is used.
+#[inline(always)]
+pub(super) fn bounded(length: u32, most: u32) -> Option<u64> {
+    let length = opaque(u64::from(length));
+    (length != 0 && length <= u64::from(most)).then_some(length)
+}
+
+type Transfer = unsafe extern "C" fn(*mut xdp_md, u32, *mut c_void, u64) -> i64;
+
+/// `bpf_xdp_load_bytes` with its length as wide as a register, so that it is not cut down between
+/// the check of its bounds and the call.
+#[inline(always)]
+unsafe fn load_bytes(context: *mut xdp_md, offset: u32, to: *mut c_void, length: u64) -> i64 {
+    // SAFETY: a call of a helper is a call of its number; the types are those of the kernel.
+    unsafe {
+        let helper: Transfer = core::mem::transmute(BPF_FUNC_xdp_load_bytes as usize);
+        helper(context, offset, to, length)
+    }
+}
+
+/// `bpf_xdp_store_bytes`, likewise.
+#[inline(always)]
+unsafe fn store_bytes(context: *mut xdp_md, offset: u32, from: *mut c_void, length: u64) -> i64 {
+    // SAFETY: as above.
+    unsafe {
+        let helper: Transfer = core::mem::transmute(BPF_FUNC_xdp_store_bytes as usize);
+        helper(context, offset, from, length)
+    }
+}

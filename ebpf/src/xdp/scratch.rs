@@ -1,0 +1,90 @@
+//! Room for what does not fit the stack, which is 512 bytes for a program and all it calls.
+
+use zeroserve_ebpf::{
+    date::DateText,
+    transport::Work,
+    wire::{
+        Headers,
+        options::{Area, Options},
+    },
+};
+use zeroserve_shared::flow::{Flow, FlowKey, RequestScan};
+
+use crate::xdp::burst::Carrier;
+
+/// Most request bytes read from one packet; a power of two, so that an index can be masked.
+pub(super) const BUFFER_BYTES: usize = 2048;
+
+/// One per CPU. A program is never interrupted by another on its CPU, so what it writes here is
+/// its own until it ends.
+#[repr(C, align(8))]
+pub(super) struct Scratch {
+    /// The packet's headers, aligned.
+    pub(super) headers: Headers,
+    /// Keeps what follows aligned.
+    pub(super) reserved_1: [u8; 2],
+    /// The headers that are being written.
+    pub(super) outgoing: Headers,
+    /// Keeps what follows aligned.
+    pub(super) reserved_2: [u8; 2],
+    /// What the headers say.
+    pub(super) segment: Segment,
+    /// The carrier of a burst: as it is sent off, or as the egress program finds it.
+    pub(super) carrier: Carrier,
+    /// What the packet says about what we have sent, and what is to be sent.
+    pub(super) work: Work,
+    /// The TCP options.
+    pub(super) options: Area,
+    /// What the options of a SYN say.
+    pub(super) offered: Options,
+    /// The request, while it is being read.
+    pub(super) request: RequestScan,
+    /// A flow that is about to be created.
+    pub(super) flow: Flow,
+    /// The date last written out.
+    pub(super) date: DateText,
+    /// Number of the last burst.
+    pub(super) burst: u32,
+    /// Bytes of the request in `buffer`.
+    pub(super) buffered_bytes: u32,
+    /// The request as it arrived.
+    pub(super) buffer: [u8; BUFFER_BYTES],
+}
+
+/// A received TCP segment for our port.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct Segment {
+    /// Its connection.
+    pub(super) key: FlowKey,
+    /// Sequence number of its first byte.
+    pub(super) sequence: u32,
+    /// Its acknowledgment number.
+    pub(super) acknowledgment: u32,
+    /// Where its payload begins in the frame.
+    pub(super) payload_offset: u32,
+    /// Bytes of its payload.
+    pub(super) payload_bytes: u32,
+    /// Bytes of its TCP options.
+    pub(super) options_bytes: u32,
+    /// Its window, unscaled.
+    pub(super) window: u16,
+    /// Its flags.
+    pub(super) flags: u8,
+    /// Keeps the layout free of padding.
+    pub(super) reserved: u8,
+}
+
+impl Segment {
+    /// Sequence number after the last payload byte.
+    #[inline(always)]
+    pub(super) fn payload_end(&self) -> u32 {
+        self.sequence.wrapping_add(self.payload_bytes)
+    }
+
+    /// Whether a flag is set.
+    #[inline(always)]
+    pub(super) fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
