@@ -16,7 +16,7 @@ const exact = (bytes) => grouped.format(bytes).replaceAll(",", "\u202f");
 function short(bytes) {
   const units = ["B", "kB", "MB", "GB"];
   const power = bytes < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3));
-  return `${(bytes / 1000 ** power).toFixed(power ? 2 : 0)}\u202f${units[power]}`;
+  return `${(bytes / 1000 ** power).toFixed(power ? 2 : 0)}\u00a0${units[power]}`;
 }
 
 const duration = (ms) => (ms < CLOCK_STEP_MS ? `< ${CLOCK_STEP_MS}` : ms.toFixed(1));
@@ -122,7 +122,7 @@ function showFigures(small, large, outcomes) {
   const bytes = outcomes.reduce((sum, outcome) => sum + outcome.received, 0);
   byId("figure-files").textContent = `${intact} of ${outcomes.length}`;
   byId("figure-bytes").textContent = short(bytes);
-  byId("figure-median").textContent = `${duration(times[times.length >> 1])} ms`;
+  byId("figure-median").textContent = `${duration(times[times.length >> 1])}\u00a0ms`;
   const speed = large.received / Math.max(large.tookMs, CLOCK_STEP_MS);
   byId("figure-speed").textContent = `${short(speed * 1000)}/s`;
   byId("large-caption").textContent = large.fault || `${exact(large.received)} bytes came in ` +
