@@ -239,7 +239,7 @@ mod tests {
             let bytes = area(&bytes).0;
             let mut blocks = [SackBlock::default(); MAX_BLOCKS];
             let count = parse_sack(&Area(bytes), &mut blocks);
-            prop_assert!(count <= MAX_BLOCKS);
+            prop_assert!(count as usize <= MAX_BLOCKS);
             let _ = parse_syn(&Area(bytes));
         }
     }
