@@ -57,7 +57,8 @@ impl RoutePath {
         Self(self.0[..end].to_owned())
     }
 
-    fn from_decoded(path: String) -> Result<Self, PathError> {
+    /// A path that is decoded already.
+    pub(crate) fn from_decoded(path: String) -> Result<Self, PathError> {
         let Some(relative) = path.strip_prefix('/') else {
             return Err(PathError::NotAbsolute(path));
         };

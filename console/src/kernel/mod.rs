@@ -1,1 +1,33 @@
 //! The only door to aya: loads the programs, pins them, publishes versions, reads the counters.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `attach` | check an interface, load the programs and put them on it |
+//! | `capabilities` | what this process may do |
+//! | `clock` | the clocks that the kernel side reads too |
+//! | `ledger` | which routes and version slots are in use |
+//! | `live` | a running server, opened from its pins |
+//! | `maps` | the maps, each with its types |
+//! | `object` | the compiled programs |
+//! | `pins` | the folder on the BPF filesystem that keeps a server alive |
+//! | `publish` | put versions behind routes, take them away, free what nobody needs |
+//! | `sample` | what the counters and routes say |
+//! | `sys` | the few calls of `bpf(2)` that aya does not offer |
+
+mod attach;
+mod capabilities;
+mod clock;
+mod ledger;
+mod live;
+mod maps;
+mod object;
+mod pins;
+mod publish;
+mod sample;
+mod sys;
+
+pub use attach::{AttachError, AttachOptions};
+pub use capabilities::NotPermitted;
+pub use live::{Live, OpenError, StopError};
+pub use pins::served_interfaces;
+pub use publish::Published;

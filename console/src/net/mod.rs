@@ -1,1 +1,3 @@
 //! Interfaces, addresses, network namespaces and veth pairs.
+
+pub mod interfaces;

@@ -1,0 +1,385 @@
+//! A running server, opened from its pins.
+
+use std::{
+    io,
+    net::Ipv6Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use zeroserve_shared::{
+    config::{ABI, Config},
+    map::LINK,
+    route::FIRST_ROUTE,
+};
+
+use super::{
+    attach::{self, AttachError, AttachOptions},
+    capabilities::{self, NotPermitted},
+    clock,
+    ledger::Ledger,
+    maps::{Maps, Raw},
+    pins::{self, Lock},
+    publish::{Published, Publisher},
+    sample::View,
+    sys::{Link, LinkState},
+};
+use crate::{
+    content::{RenderError, Rendered, RoutePath},
+    net::interfaces,
+    server::{Change, ChangeError, Identity, RouteInfo, RouteName, Sample, Server},
+};
+
+/// How often versions that transfers in flight still need are looked at again.
+const RECLAIM_EVERY: Duration = Duration::from_secs(5);
+
+/// A running server. Dropping it leaves the server running.
+pub struct Live {
+    folder: PathBuf,
+    identity: Identity,
+    config: Config,
+    maps: Maps,
+    link: Link,
+    view: View,
+    /// What is in use, as of when this process last held the lock.
+    ledger: Option<Ledger>,
+    reclaimed: Duration,
+}
+
+/// Why there is no server to talk to.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nothing serves on the interface.
+    #[error("zeroserve is not attached to {interface}; {}", served_hint(interface, served))]
+    NotAttached {
+        /// The interface.
+        interface: String,
+        /// The interfaces that are being served.
+        served: Vec<String>,
+    },
+    /// What a server has left behind.
+    #[error(
+        "the server on {0} no longer runs: its interface is gone or was made again, or its link \
+         was detached; `zeroserve-tui stop {0}` clears away what is left"
+    )]
+    Stale(String),
+    /// It was attached by another version of this program.
+    #[error(
+        "the server on {interface} was attached by another version of zeroserve-tui (its maps are \
+         of version {found}, this program knows version {ABI}); use that version, or stop it with \
+         `zeroserve-tui stop {interface}` and attach anew"
+    )]
+    OtherAbi {
+        /// The interface.
+        interface: String,
+        /// The version of its maps.
+        found: u32,
+    },
+    /// This process may not.
+    #[error(transparent)]
+    NotPermitted(#[from] NotPermitted),
+    /// The kernel refused.
+    #[error(transparent)]
+    Kernel(#[from] anyhow::Error),
+}
+
+/// Why nothing was stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    /// Nothing serves on the interface.
+    #[error("zeroserve is not attached to {interface}; {}", served_hint(interface, served))]
+    NotAttached {
+        /// The interface.
+        interface: String,
+        /// The interfaces that are being served.
+        served: Vec<String>,
+    },
+    /// This process may not.
+    #[error(transparent)]
+    NotPermitted(#[from] NotPermitted),
+    /// The kernel refused.
+    #[error(transparent)]
+    Kernel(#[from] anyhow::Error),
+}
+
+fn served_hint(interface: &str, served: &[String]) -> String {
+    if served.is_empty() {
+        format!("nothing is being served; start with `zeroserve-tui serve {interface} --root DIR`")
+    } else {
+        format!("it serves on {}", served.join(", "))
+    }
+}
+
+impl Live {
+    /// Checks an interface, loads the programs and puts them on it. The server has its fixed
+    /// answers then and no routes with a path.
+    ///
+    /// # Errors
+    ///
+    /// See [`AttachError`]. Nothing is left behind then.
+    pub fn attach(options: &AttachOptions) -> Result<Self, AttachError> {
+        attach::attach(options)
+    }
+
+    /// Opens the server that runs on an interface, whoever attached it.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open(interface: &str) -> Result<Self, OpenError> {
+        capabilities::check()?;
+        let folder = pins::folder(interface);
+        let not_attached = || OpenError::NotAttached {
+            interface: interface.to_owned(),
+            served: pins::served_interfaces().unwrap_or_default(),
+        };
+        let link = match Link::open(&folder.join(LINK)) {
+            Ok(link) => link,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Somebody may be attaching it just now, and holds the lock until it is done.
+                if Lock::acquire(&folder).map_err(|error| refused(&folder, error))?.is_none() {
+                    return Err(not_attached());
+                }
+                match Link::open(&folder.join(LINK)) {
+                    Ok(link) => link,
+                    Err(_) => return Err(OpenError::Stale(interface.to_owned())),
+                }
+            }
+            Err(error) => return Err(refused(&folder, error)),
+        };
+        let LinkState { program_id, if_index } = link.state().context("cannot read the link")?;
+        let Some(if_index) = if_index else {
+            return Err(OpenError::Stale(interface.to_owned()));
+        };
+        let maps = Maps::open(&folder)?;
+        let config = maps.config()?;
+        if config.abi != ABI {
+            return Err(OpenError::OtherAbi { interface: interface.to_owned(), found: config.abi });
+        }
+        let mut live = Self {
+            identity: identify(interface, if_index, program_id, &config, &maps)?,
+            folder,
+            config,
+            maps,
+            link,
+            view: View::default(),
+            ledger: None,
+            reclaimed: clock::monotonic(),
+        };
+        live.refresh_clock()?;
+        Ok(live)
+    }
+
+    /// Puts many files behind their paths, replacing what is there. Files that cannot be rendered
+    /// are left out and reported. `progress` is told after each file.
+    ///
+    /// # Errors
+    ///
+    /// See [`ChangeError`]. Files published before the error stay published.
+    pub fn publish(
+        &mut self,
+        files: impl IntoIterator<Item = (RoutePath, Result<Rendered, RenderError>)>,
+        mut progress: impl FnMut(&RoutePath),
+    ) -> Result<Published, ChangeError> {
+        self.change(|publisher| {
+            let mut published = Published::default();
+            for (path, rendered) in files {
+                progress(&path);
+                match rendered {
+                    Ok(rendered) => {
+                        let replaces = publisher.find(&path).is_some();
+                        *(if replaces { &mut published.replaced } else { &mut published.added }) +=
+                            1;
+                        published.response_bytes += rendered.bytes.len() as u64;
+                        publisher.put(&RouteName::Path(path), &rendered)?;
+                    }
+                    Err(error) => published.failed.push((path, error)),
+                }
+            }
+            Ok(published)
+        })
+    }
+
+    /// Takes the server off an interface and removes everything it had in the kernel. Clears away
+    /// what is left of one that has died, too.
+    ///
+    /// # Errors
+    ///
+    /// See [`StopError`].
+    pub fn stop(interface: &str) -> Result<(), StopError> {
+        capabilities::check()?;
+        let folder = pins::folder(interface);
+        let Some(_lock) = Lock::acquire(&folder).map_err(|error| not_stopped(&folder, error))?
+        else {
+            let served = pins::served_interfaces().unwrap_or_default();
+            return Err(StopError::NotAttached { interface: interface.to_owned(), served });
+        };
+        // Detached, not just unpinned, because another console may have the link open.
+        if let Ok(link) = Link::open(&folder.join(LINK)) {
+            let attached = link.state().is_ok_and(|state| state.if_index.is_some());
+            if attached {
+                link.detach().with_context(|| format!("cannot detach from {interface}"))?;
+            }
+        }
+        pins::remove(&folder).map_err(|error| not_stopped(&folder, error))
+    }
+
+    /// Holds the lock while `change` runs, makes what it has staged, frees what nobody needs.
+    pub(super) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut Publisher<'_>) -> Result<T, ChangeError>,
+    ) -> Result<T, ChangeError> {
+        self.check_attached()?;
+        let lock = Lock::acquire(&self.folder).context("cannot lock the server's folder")?;
+        let Some(_lock) = lock else {
+            return Err(ChangeError::Kernel(self.stopped()));
+        };
+        let revision = self.maps.revision.get(&0, 0).context("cannot read the revision")?;
+        // Forgotten unless all goes well: after an error only the maps know what has been done.
+        let mut ledger = match self.ledger.take() {
+            Some(ledger) if ledger.revision == revision => ledger,
+            _ => Ledger::read(&mut self.maps)?,
+        };
+        let mut publisher = Publisher::new(&mut self.maps, &mut ledger, self.config.path_key);
+        let result = change(&mut publisher)?;
+        publisher.commit()?;
+        publisher.reclaim()?;
+        self.ledger = Some(ledger);
+        self.reclaimed = clock::monotonic();
+        Ok(result)
+    }
+
+    /// Frees, now and then, what transfers in flight still needed when it was replaced.
+    fn reclaim_later(&mut self) -> anyhow::Result<()> {
+        let now = clock::monotonic();
+        let waiting = self.ledger.as_ref().is_some_and(|ledger| !ledger.retired.is_empty());
+        if !waiting || now.saturating_sub(self.reclaimed) < RECLAIM_EVERY {
+            return Ok(());
+        }
+        self.reclaimed = now;
+        let Some(_lock) = Lock::try_acquire(&self.folder) else {
+            return Ok(());
+        };
+        let revision = self.maps.revision.get(&0, 0).context("cannot read the revision")?;
+        match self.ledger.take() {
+            Some(mut ledger) if ledger.revision == revision => {
+                Publisher::new(&mut self.maps, &mut ledger, self.config.path_key).reclaim()?;
+                self.ledger = Some(ledger);
+            }
+            // Whoever has changed something since then has freed them.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Tells the programs the distance between the kernel's clocks, if it is not what they know.
+    fn refresh_clock(&mut self) -> anyhow::Result<()> {
+        let tai_minus_utc_s = clock::tai_minus_utc_s();
+        if tai_minus_utc_s != self.config.tai_minus_utc_s {
+            self.config.tai_minus_utc_s = tai_minus_utc_s;
+            self.maps.config.set(0, Raw(self.config), 0).context("cannot write the map CONFIG")?;
+        }
+        Ok(())
+    }
+
+    fn check_attached(&self) -> anyhow::Result<()> {
+        match self.link.state().context("cannot read the link")?.if_index {
+            Some(_) => Ok(()),
+            None => bail!(self.stopped()),
+        }
+    }
+
+    fn stopped(&self) -> anyhow::Error {
+        let interface = &self.identity.interface;
+        anyhow::anyhow!("the server on {interface} was stopped, or the interface is gone")
+    }
+}
+
+impl Server for Live {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn sample(&mut self) -> anyhow::Result<Sample> {
+        self.check_attached()?;
+        self.refresh_clock()?;
+        self.reclaim_later()?;
+        self.view.sample(&self.maps)
+    }
+
+    fn routes(&mut self) -> anyhow::Result<Arc<[RouteInfo]>> {
+        self.check_attached()?;
+        self.view.routes(&self.maps)
+    }
+
+    fn apply(&mut self, change: Change) -> Result<(), ChangeError> {
+        self.change(|publisher| match change {
+            Change::Add(path, rendered) => {
+                if let Some(version) = publisher.find(&path) {
+                    let detail = publisher.detail(version)?;
+                    return Err(ChangeError::PathTaken {
+                        path,
+                        bytes: detail.body_bytes,
+                        file: super::sample::source(&detail),
+                    });
+                }
+                publisher.put(&RouteName::Path(path), &rendered)
+            }
+            Change::Replace(path, rendered) => {
+                if publisher.find(&path).is_none() {
+                    return Err(ChangeError::NoSuchRoute(path));
+                }
+                publisher.put(&RouteName::Path(path), &rendered)
+            }
+            Change::Remove(path) => publisher.remove(&path),
+        })
+    }
+}
+
+fn identify(
+    interface: &str,
+    if_index: u32,
+    program_id: u32,
+    config: &Config,
+    maps: &Maps,
+) -> anyhow::Result<Identity> {
+    let flow_capacity = maps.flow_table.capacity()?;
+    let mut addresses = Vec::new();
+    for address in maps.addresses.keys() {
+        let address = Ipv6Addr::from(address.context("cannot read the map ADDRESSES")?);
+        addresses.push(address.to_canonical());
+    }
+    addresses.sort();
+    // The interface may lie in another network namespace than this process.
+    let found = interfaces::find(interface).unwrap_or_default();
+    let same = found.filter(|found| found.xdp.is_some_and(|xdp| xdp.program_id == program_id));
+    Ok(Identity {
+        interface: interface.to_owned(),
+        if_index,
+        driver: same.and_then(|interface| interface.driver),
+        mode: "native",
+        program_id,
+        port: config.port,
+        mss: config.mss,
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        attached: clock::from_unix_s(config.attached_unix_s),
+        route_capacity: config.max_routes.saturating_sub(FIRST_ROUTE),
+        flow_capacity,
+    })
+}
+
+fn refused(folder: &Path, error: io::Error) -> OpenError {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return NotPermitted { missing: Vec::new() }.into();
+    }
+    anyhow::Error::new(error).context(format!("cannot open {}", folder.display())).into()
+}
+
+fn not_stopped(folder: &Path, error: io::Error) -> StopError {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return NotPermitted { missing: Vec::new() }.into();
+    }
+    anyhow::Error::new(error).context(format!("cannot remove {}", folder.display())).into()
+}

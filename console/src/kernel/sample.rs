@@ -1,0 +1,130 @@
+//! What the counters and routes say.
+
+use std::{collections::HashMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use zeroserve_shared::{
+    counters::{Counters, RouteHits},
+    route::{Detail, FixedRoute, VersionId},
+};
+
+use super::{clock, ledger::Ledger, maps::Maps};
+use crate::{
+    content::RoutePath,
+    server::{RouteInfo, RouteName, Sample},
+};
+
+/// The routes as last read, read again only when somebody has changed them.
+#[derive(Default)]
+pub(super) struct View {
+    revision: Option<u64>,
+    routes: Arc<[RouteInfo]>,
+    indices: Vec<u32>,
+    by_version: HashMap<VersionId, RouteInfo>,
+}
+
+impl View {
+    /// All routes, the fixed ones first, then by path.
+    pub(super) fn routes(&mut self, maps: &Maps) -> anyhow::Result<Arc<[RouteInfo]>> {
+        self.refresh(maps)?;
+        Ok(Arc::clone(&self.routes))
+    }
+
+    /// Every counter.
+    pub(super) fn sample(&mut self, maps: &Maps) -> anyhow::Result<Sample> {
+        let routes_revision = self.refresh(maps)?;
+        let taken = clock::monotonic();
+        let cpus: Vec<Counters> = {
+            let counters = maps.counters.get(&0, 0).context("cannot read the counters")?;
+            counters.iter().map(|cpu| cpu.0).collect()
+        };
+        let wanted = self.indices.last().map_or(0, |last| *last as usize + 1);
+        let (keys, values) = maps.hit_table.read(wanted).context("cannot read the hits")?;
+        let per_route = values.len() / keys.len().max(1);
+        let hits = |index: &u32| {
+            let start = *index as usize * per_route;
+            let mut sum = RouteHits::default();
+            for cpu in values.get(start..start + per_route)? {
+                sum.requests += cpu.requests;
+                sum.delivered_bytes += cpu.delivered_bytes;
+            }
+            Some((*index, sum))
+        };
+        let hits = self.indices.iter().filter_map(hits).collect();
+        Ok(Sample { taken, cpus, hits, routes_revision })
+    }
+
+    /// Brings the routes up to date, and returns the revision they have.
+    fn refresh(&mut self, maps: &Maps) -> anyhow::Result<u64> {
+        // Read first: whatever changes from now on raises it again, and is read again.
+        let revision = maps.revision.get(&0, 0).context("cannot read the revision")?;
+        if self.revision == Some(revision) {
+            return Ok(revision);
+        }
+        let (_, routes) = maps.route_table.read(usize::MAX).context("cannot read the routes")?;
+        let mut by_version = HashMap::new();
+        for (index, version) in Ledger::served(&routes) {
+            let info = match self.by_version.remove(&version) {
+                Some(info) => Some(info),
+                None => {
+                    // Missing or another's: it changed a moment ago, and so did the revision.
+                    let detail = maps.details.get(&version.slot(), 0).ok();
+                    let detail = detail.filter(|detail| detail.0.version == version);
+                    let info = maps.versions.get(&version.slot(), 0)?.0;
+                    detail.and_then(|detail| describe(index, &detail.0, info.response_bytes))
+                }
+            };
+            if let Some(info) = info {
+                by_version.insert(version, info);
+            }
+        }
+        let mut routes: Vec<RouteInfo> = by_version.values().cloned().collect();
+        routes.sort_by(|a, b| order(a).cmp(&order(b)));
+        self.indices = routes.iter().map(|route| route.index).collect();
+        self.indices.sort_unstable();
+        self.routes = routes.into();
+        self.by_version = by_version;
+        self.revision = Some(revision);
+        Ok(revision)
+    }
+}
+
+fn order(route: &RouteInfo) -> (Option<&RoutePath>, u32) {
+    match &route.name {
+        RouteName::Fixed(_) => (None, route.index),
+        RouteName::Path(path) => (Some(path), route.index),
+    }
+}
+
+/// What a person sees of a version. None if it has no name that this program could have given it.
+fn describe(index: u32, detail: &Detail, response_bytes: u32) -> Option<RouteInfo> {
+    let path = text(&detail.path, detail.path_bytes);
+    let name = match FixedRoute::ALL.get(index as usize) {
+        Some(fixed) => RouteName::Fixed(*fixed),
+        None => RouteName::Path(RoutePath::from_decoded(path).ok()?),
+    };
+    let some = |seconds| (seconds != 0).then(|| clock::from_unix_s(seconds));
+    Some(RouteInfo {
+        index,
+        name,
+        status: detail.status,
+        content_type: text(&detail.content_type, detail.content_type_bytes),
+        body_bytes: detail.body_bytes,
+        response_bytes,
+        source: source(detail),
+        modified: some(detail.modified_unix_s),
+        added: clock::from_unix_s(detail.added_unix_s),
+        version: detail.ordinal + 1,
+        body_sha256: detail.body_sha256,
+    })
+}
+
+/// The file that a version came from.
+pub(super) fn source(detail: &Detail) -> Option<PathBuf> {
+    let name = &detail.source[..usize::from(detail.source_bytes).min(detail.source.len())];
+    (!name.is_empty()).then(|| OsStr::from_bytes(name).into())
+}
+
+fn text(bytes: &[u8], used: u16) -> String {
+    String::from_utf8_lossy(&bytes[..usize::from(used).min(bytes.len())]).into_owned()
+}
