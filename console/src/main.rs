@@ -1,3 +1,12 @@
 //! Maps the outcome of a command to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use zeroserve_tui::cli;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,1 +1,54 @@
 //! The command line and its commands.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `arguments` | commands, options and help, in one definition |
+//! | `changes` | `add`, `replace`, `remove` and `stop` |
+//! | `console` | the console itself, or one report where there is no terminal |
+//! | `failure` | what went wrong, as text, as JSON and as an exit code |
+//! | `output` | what a command prints |
+//! | `serve` | attach or rejoin, and publish a folder |
+//! | `status` | one report on a server |
+
+mod arguments;
+mod changes;
+mod console;
+mod failure;
+mod output;
+mod serve;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::demo;
+use arguments::{Arguments, Command};
+pub use failure::Failure;
+
+/// Runs the command that the process was started with.
+///
+/// # Errors
+///
+/// See [`Failure`], which carries the exit code. Mistakes in the command line itself end the
+/// process here, with exit code 2.
+pub fn run() -> Result<ExitCode, Failure> {
+    let Arguments { command, console } = Arguments::parse();
+    let command = command.unwrap_or(Command::Attach(console));
+    let json = command.json();
+    execute(command).map_err(|failure| failure.in_json(json))
+}
+
+fn execute(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Attach(arguments) => console::run(&arguments)?,
+        Command::Serve(arguments) => serve::run(&arguments)?,
+        Command::Status(arguments) => status::run(&arguments)?,
+        Command::Add(arguments) => changes::add(&arguments)?,
+        Command::Replace(arguments) => changes::replace(&arguments)?,
+        Command::Remove(arguments) => changes::remove(&arguments)?,
+        Command::Stop(arguments) => changes::stop(&arguments)?,
+        Command::Demo(options) => return Ok(demo::run(&options)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -181,7 +181,7 @@ fn filled<const BYTES: usize, const SUMS: usize>(
         let mut block = Box::new(RawBlock(block));
         for index in 0..blocks {
             block.0.fill(response, index);
-            array.set(index, &*block, 0).context("cannot write a block of a response")?;
+            array.set(index, block.as_ref(), 0).context("cannot write a block of a response")?;
         }
     }
     match map {

@@ -42,14 +42,26 @@ pub fn served_interfaces() -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The folder of an interface's server.
+/// What the BPF filesystem keeps for itself in names (dots), what would lead elsewhere (slashes),
+/// and the character that stands for them. Interfaces like `eth0.100` have dots.
+const ENCODED: [(char, &str); 3] = [('%', "%25"), ('.', "%2e"), ('/', "%2f")];
+
+/// The folder of an interface's server: always one below [`PIN_ROOT`], whatever the name.
 pub(super) fn folder(interface: &str) -> PathBuf {
-    // The BPF filesystem keeps names with dots for itself; interfaces like `eth0.100` have them.
-    Path::new(PIN_ROOT).join(interface.replace('%', "%25").replace('.', "%2e"))
+    let mut name = interface.to_owned();
+    for (character, code) in ENCODED {
+        name = name.replace(character, code);
+    }
+    // No interface has an empty name, so nothing can be pinned there.
+    Path::new(PIN_ROOT).join(if name.is_empty() { "%" } else { &name })
 }
 
 fn decode(name: &str) -> String {
-    name.replace("%2e", ".").replace("%25", "%")
+    let mut interface = name.to_owned();
+    for (character, code) in ENCODED.iter().rev() {
+        interface = interface.replace(code, &character.to_string());
+    }
+    interface
 }
 
 /// A lock on the folder of a server, held by whoever changes something.
@@ -207,14 +219,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_interface_name_has_a_folder_name_without_dots_that_leads_back_to_it() {
-        for name in ["eth0", "eth0.100", "a%2eb", "%25", "..."] {
+    fn every_interface_name_has_a_folder_of_its_own_that_leads_back_to_it() {
+        for name in ["eth0", "eth0.100", "a%2eb", "%25", "..", "/tmp/x", "../x", "a/b"] {
             let folder = folder(name);
             let file = folder.file_name().expect("a name").to_str().expect("text").to_owned();
             assert!(!file.contains('.'), "{file}");
             assert_eq!(decode(&file), name);
             assert_eq!(folder.parent(), Some(Path::new(PIN_ROOT)));
         }
+        assert_eq!(folder("").parent(), Some(Path::new(PIN_ROOT)));
     }
 
     #[test]

@@ -46,8 +46,7 @@ where
     pub(super) fn open_per_cpu(path: &Path) -> anyhow::Result<Self> {
         let cpus = nr_cpus().map_err(|(file, error)| io::Error::new(error.kind(), file))?;
         // The kernel rounds such values up to eight bytes; ours need no rounding.
-        const { assert!(size_of::<V>().is_multiple_of(4)) };
-        ensure!(size_of::<V>().is_multiple_of(8), "a per-CPU value must be a multiple of 8 bytes");
+        const { assert!(size_of::<V>().is_multiple_of(8)) };
         Self::with(path, cpus)
     }
 
@@ -76,7 +75,7 @@ where
         // Arrays keep the last key here, hashes the number of a bucket: four bytes either way.
         let (mut from, mut to) = (None::<u32>, 0u32);
         while all_keys.len() < limit {
-            let wanted = batch.min(limit - all_keys.len()).max(batch.min(16));
+            let wanted = batch.min(limit - all_keys.len());
             let mut keys = vec![K::new_zeroed(); wanted];
             let mut values = vec![V::new_zeroed(); wanted * self.values_per_key];
             let mut attr = empty_attr();

@@ -2,7 +2,7 @@
 //!
 //! Everything here looks at the network namespace of the calling thread.
 
-use std::{collections::BTreeMap, fs, io, net::IpAddr, path::Path};
+use std::{collections::BTreeMap, fs, net::IpAddr, path::Path};
 
 use anyhow::Context;
 use futures::TryStreamExt;
@@ -85,7 +85,7 @@ pub fn find(name: &str) -> anyhow::Result<Option<Interface>> {
 }
 
 async fn ask() -> anyhow::Result<Vec<Interface>> {
-    let (connection, handle, _) = rtnetlink::new_connection().map_err(io::Error::from)?;
+    let (connection, handle, _) = rtnetlink::new_connection()?;
     let connection = tokio::spawn(connection);
     let mut interfaces = BTreeMap::new();
     let mut links = handle.link().get().execute();

@@ -1,0 +1,272 @@
+//! Commands, options and help, in one definition.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, value_parser};
+
+use crate::{content::RoutePath, demo, kernel::AttachOptions};
+
+const ABOUT: &str = "Serve files from inside the kernel, and watch it happen";
+
+const LONG_ABOUT: &str = "\
+Serve files from inside the kernel, and watch it happen.
+
+Zeroserve answers HTTP requests in the XDP hook of a network driver, before the packets reach the
+kernel's network stack. This program attaches it to an interface, publishes files, and opens a \
+console that shows what it does. The server goes on without the console, until it is stopped.
+
+Only requests to the port it serves are answered; every other packet goes its usual way.";
+
+const AFTER_HELP: &str = "\
+Examples:
+  sudo zeroserve-tui demo                            see it run, on a private network
+  sudo zeroserve-tui eth0 --root ./site              serve a folder and watch
+  sudo zeroserve-tui serve eth0 --root ./site        the same without a console
+  sudo zeroserve-tui replace eth0 /index.html a.html put another file behind a path
+  sudo zeroserve-tui status eth0 --json              one report, for a program
+  sudo zeroserve-tui stop eth0                       detach and clean up
+
+Exit codes:
+  0   done
+  1   failed; the message says why
+  2   the command line makes no sense
+  3   zeroserve is not attached to the interface
+  4   refused, and nothing has changed: the path is taken, there is no such route or interface,
+      the file cannot be served, another program is on the interface, ...
+  77  not permitted; the message names the missing capability";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "zeroserve-tui", version, about = ABOUT, long_about = LONG_ABOUT,
+    after_help = AFTER_HELP, args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true, arg_required_else_help = true, max_term_width = 100
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) console: ConsoleArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Open the console of an interface: what `zeroserve-tui IFACE` does, for an interface that
+    /// is named like a command
+    Attach(ConsoleArguments),
+    /// Attach (if need be), publish a folder, leave it serving and return
+    Serve(ServeArguments),
+    /// Print one report on a server
+    Status(InterfaceArguments),
+    /// Put a file behind a path that has nothing yet
+    Add(FileArguments),
+    /// Put another file behind a path; transfers in flight finish with the old one
+    Replace(FileArguments),
+    /// Serve nothing behind a path any more
+    Remove(PathArguments),
+    /// Take the server off an interface and remove everything it had in the kernel
+    Stop(InterfaceArguments),
+    /// Show what it can do: a private network, a site, a load and the console; touches nothing else
+    Demo(demo::Options),
+}
+
+impl Command {
+    /// Whether failures are to be printed as JSON.
+    pub(super) fn json(&self) -> bool {
+        match self {
+            Self::Attach(arguments) => arguments.output.json,
+            Self::Serve(arguments) => arguments.output.json,
+            Self::Status(arguments) | Self::Stop(arguments) => arguments.output.json,
+            Self::Add(arguments) | Self::Replace(arguments) => arguments.output.json,
+            Self::Remove(arguments) => arguments.output.json,
+            Self::Demo(options) => options.json,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ConsoleArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", required = true, value_parser = interface)]
+    interface: Option<String>,
+    /// Publish the files of this folder first
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
+    /// Draw the console with ASCII characters only
+    #[arg(long)]
+    pub(super) ascii: bool,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+impl ConsoleArguments {
+    /// The interface; clap has seen to it that there is one.
+    pub(super) fn interface(&self) -> &str {
+        self.interface.as_deref().unwrap_or_default()
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ServeArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// Folder whose files are published; index.html is served at its folder's path too
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: PathBuf,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+/// What is fixed when a server is attached.
+#[derive(Args, Debug)]
+pub(super) struct LimitArguments {
+    /// TCP port to answer [default: 80]
+    #[arg(long, value_parser = value_parser!(u16).range(1..))]
+    pub(super) port: Option<u16>,
+    /// How many routes there can be [default: 16368]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1 << 20))]
+    pub(super) max_routes: Option<u32>,
+    /// How many connections there can be; the longest idle one gives way [default: 65536]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1024..=1 << 24))]
+    pub(super) max_flows: Option<u32>,
+}
+
+impl LimitArguments {
+    /// How to attach to an interface.
+    pub(super) fn options(&self, interface: &str) -> AttachOptions {
+        let defaults = AttachOptions::new(interface);
+        AttachOptions {
+            port: self.port.unwrap_or(defaults.port),
+            max_routes: self.max_routes.unwrap_or(defaults.max_routes),
+            max_flows: self.max_flows.unwrap_or(defaults.max_flows),
+            ..defaults
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InterfaceArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct FileArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// Path of the route, such as /index.html, percent-encoded where need be
+    #[arg(value_name = "PATH")]
+    pub(super) path: RoutePath,
+    /// File to serve; it is read now, and later changes to it are not seen
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PathArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// Path of the route, such as /index.html, percent-encoded where need be
+    #[arg(value_name = "PATH")]
+    pub(super) path: RoutePath,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct OutputArguments {
+    /// Print one JSON document to standard output, for failures too
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// The rules of the kernel's `dev_valid_name`.
+fn interface(name: &str) -> Result<String, &'static str> {
+    let odd = |c: char| c == '/' || c == ':' || c.is_whitespace();
+    if name.is_empty() || name.len() > 15 || matches!(name, "." | "..") || name.contains(odd) {
+        return Err("an interface name has 1 to 15 characters, without '/', ':' and spaces");
+    }
+    Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, error::ErrorKind};
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, ErrorKind> {
+        Arguments::try_parse_from(line.split(' '))
+            .map(|arguments| arguments.command.unwrap_or(Command::Attach(arguments.console)))
+            .map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_states_the_defaults_that_are_used() {
+        let help = Arguments::command().render_help().to_string();
+        let options = AttachOptions::new("eth0");
+        for default in [u32::from(options.port), options.max_routes, options.max_flows] {
+            assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
+        }
+    }
+
+    #[test]
+    fn an_interface_as_first_word_opens_its_console() {
+        let Ok(Command::Attach(console)) = parse("zeroserve-tui eth0 --root site --port 8080")
+        else {
+            panic!("not the console");
+        };
+        assert_eq!(console.interface(), "eth0");
+        assert_eq!(console.limits.port, Some(8080));
+    }
+
+    #[test]
+    fn an_interface_named_like_a_command_can_be_reached() {
+        let Ok(Command::Attach(console)) = parse("zeroserve-tui attach demo") else {
+            panic!("not the console");
+        };
+        assert_eq!(console.interface(), "demo");
+    }
+
+    #[test]
+    fn every_command_of_the_list_is_understood() {
+        assert!(matches!(parse("zeroserve-tui serve eth0 --root d --json"), Ok(Command::Serve(_))));
+        assert!(matches!(parse("zeroserve-tui status eth0 --json"), Ok(Command::Status(_))));
+        assert!(matches!(parse("zeroserve-tui add eth0 /a a"), Ok(Command::Add(_))));
+        assert!(matches!(parse("zeroserve-tui replace eth0 /a a"), Ok(Command::Replace(_))));
+        assert!(matches!(parse("zeroserve-tui remove eth0 /a"), Ok(Command::Remove(_))));
+        assert!(matches!(parse("zeroserve-tui stop eth0"), Ok(Command::Stop(_))));
+        assert!(matches!(parse("zeroserve-tui demo"), Ok(Command::Demo(_))));
+    }
+
+    #[test]
+    fn a_path_or_interface_that_cannot_exist_is_a_mistake_in_the_command_line() {
+        for line in [
+            "zeroserve-tui remove eth0 a",
+            "zeroserve-tui remove eth0 /a?b",
+            "zeroserve-tui stop /etc",
+            "zeroserve-tui stop ..",
+            "zeroserve-tui stop an-overlong-interface-name",
+            "zeroserve-tui eth0 --port 0",
+        ] {
+            assert_eq!(parse(line).err(), Some(ErrorKind::ValueValidation), "{line}");
+        }
+        assert_eq!(parse("zeroserve-tui --root d").err(), Some(ErrorKind::MissingRequiredArgument));
+    }
+}

@@ -1,0 +1,47 @@
+//! The console itself, or one report where there is no terminal.
+
+use std::io::{self, IsTerminal};
+
+use super::{Failure, arguments::ConsoleArguments, changes, output, serve, status};
+use crate::{
+    content::Site,
+    kernel::{Live, OpenError},
+    tui::{self, Exit, Leaving},
+};
+
+/// Attaches or rejoins, publishes the folder if one is given, and opens the console.
+///
+/// Without a terminal there is no console but one report, and an interface without a server is left
+/// alone unless there is a folder to serve.
+pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
+    let interface = arguments.interface();
+    let json = arguments.output.json;
+    let terminal = !json && io::stdin().is_terminal() && io::stdout().is_terminal();
+    if !terminal && arguments.root.is_none() {
+        return match Live::open(interface) {
+            Ok(mut live) => status::print(&mut live, json),
+            Err(error @ OpenError::NotAttached { .. }) => status::print_unattached(&error, json),
+            Err(error) => Err(error.into()),
+        };
+    }
+    let site = arguments.root.as_deref().map(Site::scan).transpose()?;
+    let (mut live, _) = serve::attach_or_open(interface, &arguments.limits)?;
+    if let (Some(site), Some(root)) = (&site, &arguments.root) {
+        serve::publish(&mut live, site, root, json)?;
+    }
+    if !terminal {
+        return status::print(&mut live, json);
+    }
+    let defaults = tui::Options::from_environment(Leaving::Ask);
+    let options = tui::Options { ascii: arguments.ascii, ..defaults };
+    match tui::run(Box::new(live), options)? {
+        Exit::Stop => {
+            Live::stop(interface)?;
+            Ok(output::text(&changes::stopped(interface))?)
+        }
+        Exit::Leave => Ok(output::text(&format!(
+            "still serving on {interface}; come back with `zeroserve-tui {interface}`, end it with \
+             `zeroserve-tui stop {interface}`\n"
+        ))?),
+    }
+}
