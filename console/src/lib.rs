@@ -6,6 +6,7 @@
 //! | [`content`] | from files to rendered responses; pure but for reading the files |
 //! | [`kernel`] | the only door to aya: load, attach, pin, publish, sample |
 //! | [`net`] | interfaces, addresses, network namespaces and veth pairs |
+//! | [`simulated`] | a server with made-up traffic, the same on every run, to show and test the console with |
 //! | [`demo`] | a private network with a site and a load, made and removed |
 //! | [`tui`] | the only door to the terminal: model, update, views |
 //! | [`cli`] | the command line and its commands |
@@ -16,4 +17,5 @@ pub mod demo;
 pub mod kernel;
 pub mod net;
 pub mod server;
+pub mod simulated;
 pub mod tui;

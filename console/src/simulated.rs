@@ -1,0 +1,412 @@
+//! A server with made-up traffic, to show and test the console with: no root, no kernel.
+//!
+//! It keeps the promises of a real one: every packet has one verdict, every packet that left the
+//! fast path a reason, hits of routes add up to requests. The same seed gives the same numbers on
+//! every run, one step of traffic for each sample, unless it is told to follow the clock.
+
+mod traffic;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use zeroserve_shared::{
+    counters::{Counters, RouteHits},
+    reason::Reason,
+    route::{FIRST_ROUTE, FixedRoute},
+};
+
+use self::traffic::Random;
+use crate::{
+    content::{Rendered, RoutePath},
+    server::{Change, ChangeError, Identity, RouteInfo, RouteName, Sample, Server},
+};
+
+/// Traffic made between two samples, unless the clock is followed.
+const STEP: Duration = Duration::from_millis(250);
+
+/// When a simulated server was attached, seconds since the Unix epoch: 9 October 2025, 08:53:20.
+const ATTACHED_UNIX_S: u64 = 1_760_000_000;
+
+/// The site that is served: path, media type, bytes of the body, and share of the requests.
+const SITE: &[(&str, &str, u32, u32)] = &[
+    ("/", "text/html", 4_812, 220),
+    ("/app.js", "text/javascript", 148_230, 180),
+    ("/docs/", "text/html", 9_120, 30),
+    ("/docs/guide/first-steps.html", "text/html", 18_331, 24),
+    ("/docs/guide/operations.html", "text/html", 41_907, 9),
+    ("/docs/guide/tuning.html", "text/html", 27_740, 6),
+    ("/docs/reference.html", "text/html", 212_004, 4),
+    ("/downloads/zeroserve-0.1.0.tar.gz", "application/gzip", 12_582_912, 1),
+    ("/favicon.ico", "image/x-icon", 15_086, 90),
+    ("/fonts/inter-bold.woff2", "font/woff2", 106_140, 40),
+    ("/fonts/inter-regular.woff2", "font/woff2", 98_868, 60),
+    ("/healthz", "text/plain", 2, 110),
+    ("/img/gallery/aurora.jpg", "image/jpeg", 945_112, 7),
+    ("/img/gallery/harbour.jpg", "image/jpeg", 711_240, 5),
+    ("/img/gallery/summit.jpg", "image/jpeg", 1_204_881, 3),
+    ("/img/hero.avif", "image/avif", 64_209, 70),
+    ("/img/logo.svg", "image/svg+xml", 2_719, 160),
+    ("/index.html", "text/html", 4_812, 45),
+    ("/robots.txt", "text/plain", 68, 12),
+    ("/style.css", "text/css", 22_471, 175),
+];
+
+/// Requests a second that all routes get together, at the middle of the tide.
+const REQUESTS_PER_S: f64 = 42_000.0;
+
+/// Something that happens to a simulated server.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// From now on nothing can be read, as when another console stopped the server.
+    Lost(String),
+    /// From now on it can be read again.
+    Found,
+    /// From now on so many packets a second leave for this reason.
+    Leaving(Reason, u32),
+    /// Every counter starts from zero, as when the server was stopped and attached again.
+    Reset,
+    /// From now on nobody asks for anything.
+    Silence,
+}
+
+/// A simulated server. See the module's documentation.
+#[derive(Debug)]
+pub struct Simulated {
+    identity: Identity,
+    random: Random,
+    clock: Option<Instant>,
+    taken: Duration,
+    samples: u64,
+    cpus: [Counters; 2],
+    routes: Vec<SimulatedRoute>,
+    revision: u64,
+    events: BTreeMap<u64, Vec<Event>>,
+    lost: Option<String>,
+    leaving: Vec<(Reason, u32)>,
+    silent: bool,
+}
+
+#[derive(Debug)]
+struct SimulatedRoute {
+    info: RouteInfo,
+    share: u32,
+    hits: RouteHits,
+}
+
+impl Simulated {
+    /// A server with a small site, whose traffic follows from `seed`.
+    pub fn new(seed: u64) -> Self {
+        let attached = SystemTime::UNIX_EPOCH + Duration::from_secs(ATTACHED_UNIX_S);
+        let mut server = Self {
+            identity: identity(attached),
+            random: Random::new(seed),
+            clock: None,
+            taken: Duration::ZERO,
+            samples: 0,
+            cpus: [Counters::ZERO; 2],
+            routes: fixed_routes(attached),
+            revision: 1,
+            events: BTreeMap::new(),
+            lost: None,
+            leaving: vec![
+                (Reason::NotIpv4, 3),
+                (Reason::OtherPort, 24),
+                (Reason::ResetByPeer, 5),
+                (Reason::UnknownConnection, 2),
+            ],
+            silent: false,
+        };
+        for &(path, content_type, body_bytes, share) in SITE {
+            server.publish(path, content_type, body_bytes, share);
+        }
+        server
+    }
+
+    /// With so many further routes, all alike.
+    #[must_use]
+    pub fn with_more_routes(mut self, count: u32) -> Self {
+        for number in 0..count {
+            let path = format!("/lib/{:02}/package-{number:05}/index.js", number % 100);
+            self.publish(&path, "text/javascript", 1_000 + number, 1);
+        }
+        self
+    }
+
+    /// With traffic for the time that has passed, instead of one step for each sample.
+    #[must_use]
+    pub fn on_the_clock(mut self) -> Self {
+        self.clock = Some(Instant::now());
+        let attached = SystemTime::now();
+        self.identity.attached = attached;
+        for route in &mut self.routes {
+            route.info.added = attached;
+        }
+        self
+    }
+
+    /// With an event just before the sample of that number, counted from one.
+    #[must_use]
+    pub fn with(mut self, sample: u64, event: Event) -> Self {
+        self.events.entry(sample).or_default().push(event);
+        self
+    }
+
+    fn publish(&mut self, path: &str, content_type: &str, body_bytes: u32, share: u32) {
+        let path: RoutePath = path.parse().expect("the simulated paths are valid");
+        let added = self.identity.attached;
+        let index = self.free_index();
+        let info = RouteInfo {
+            index,
+            source: Some(format!("/srv/www{path}").into()),
+            name: RouteName::Path(path),
+            status: 200,
+            content_type: content_type.into(),
+            body_bytes,
+            response_bytes: body_bytes + 231,
+            modified: Some(added - Duration::from_secs(86_400 + u64::from(body_bytes))),
+            added,
+            version: 1,
+            body_sha256: std::array::from_fn(|byte| {
+                (body_bytes >> (byte % 4 * 8)) as u8 ^ byte as u8
+            }),
+        };
+        self.routes.push(SimulatedRoute { info, share, hits: RouteHits::default() });
+    }
+
+    fn free_index(&self) -> u32 {
+        let highest = self.routes.iter().map(|route| route.info.index).max().unwrap_or(0);
+        (highest + 1).max(FIRST_ROUTE)
+    }
+
+    fn position(&self, path: &RoutePath) -> Option<usize> {
+        self.routes.iter().position(|route| is_at(&route.info, path))
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Lost(why) => self.lost = Some(why),
+            Event::Found => self.lost = None,
+            Event::Leaving(reason, per_s) => self.leaving.push((reason, per_s)),
+            Event::Reset => {
+                self.cpus = [Counters::ZERO; 2];
+                for route in &mut self.routes {
+                    route.hits = RouteHits::default();
+                }
+            }
+            Event::Silence => self.silent = true,
+        }
+    }
+
+    /// Makes the traffic of one stretch of time.
+    fn run(&mut self, stretch: Duration) {
+        if self.silent {
+            return;
+        }
+        let seconds = stretch.as_secs_f64();
+        // A slow tide with ripples on it, so that a chart has something to show.
+        let at = self.taken.as_secs_f64();
+        let tide = 1.0 + 0.35 * (at / 19.0).sin() + 0.12 * (at / 3.1).sin();
+        let shares: u32 = self.routes.iter().map(|route| route.share).sum();
+        for position in 0..self.routes.len() {
+            let share = f64::from(self.routes[position].share) / f64::from(shares);
+            let expected =
+                REQUESTS_PER_S * share * tide * self.random.between(0.92, 1.08) * seconds;
+            let requests = self.random.round(expected);
+            let route = &mut self.routes[position];
+            let response_bytes = u64::from(route.info.response_bytes);
+            route.hits.requests += requests;
+            route.hits.delivered_bytes += requests * response_bytes;
+            traffic::serve(&mut self.cpus, response_bytes, requests);
+        }
+        for (reason, per_s) in self.leaving.clone() {
+            let packets = self.random.round(f64::from(per_s) * seconds);
+            traffic::leave(&mut self.cpus[0], reason, packets);
+        }
+    }
+}
+
+impl Server for Simulated {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn sample(&mut self) -> anyhow::Result<Sample> {
+        self.samples += 1;
+        for event in self.events.remove(&self.samples).unwrap_or_default() {
+            self.happen(event);
+        }
+        let taken = self.clock.map_or(self.taken + STEP, |start| start.elapsed());
+        let stretch = taken - self.taken;
+        self.taken = taken;
+        if let Some(why) = &self.lost {
+            anyhow::bail!("{why}");
+        }
+        self.run(stretch);
+        Ok(Sample {
+            taken,
+            cpus: self.cpus.to_vec(),
+            hits: self.routes.iter().map(|route| (route.info.index, route.hits)).collect(),
+            routes_revision: self.revision,
+        })
+    }
+
+    fn routes(&mut self) -> anyhow::Result<Arc<[RouteInfo]>> {
+        if let Some(why) = &self.lost {
+            anyhow::bail!("{why}");
+        }
+        let mut routes: Vec<_> = self.routes.iter().map(|route| route.info.clone()).collect();
+        routes.sort_by(|a, b| match (&a.name, &b.name) {
+            (RouteName::Path(a), RouteName::Path(b)) => a.cmp(b),
+            (RouteName::Fixed(a), RouteName::Fixed(b)) => (*a as u32).cmp(&(*b as u32)),
+            (RouteName::Fixed(_), RouteName::Path(_)) => std::cmp::Ordering::Less,
+            (RouteName::Path(_), RouteName::Fixed(_)) => std::cmp::Ordering::Greater,
+        });
+        Ok(routes.into())
+    }
+
+    fn apply(&mut self, change: Change) -> Result<(), ChangeError> {
+        if let Some(why) = &self.lost {
+            return Err(ChangeError::Kernel(anyhow::anyhow!("{why}")));
+        }
+        match change {
+            Change::Add(path, rendered) => {
+                if let Some(position) = self.position(&path) {
+                    let info = &self.routes[position].info;
+                    let (bytes, file) = (info.body_bytes, info.source.clone());
+                    return Err(ChangeError::PathTaken { path, bytes, file });
+                }
+                let added = self.identity.attached + self.taken;
+                let info = described(self.free_index(), path, &rendered, added, 1);
+                self.routes.push(SimulatedRoute { info, share: 20, hits: RouteHits::default() });
+            }
+            Change::Replace(path, rendered) => {
+                let Some(position) = self.position(&path) else {
+                    return Err(ChangeError::NoSuchRoute(path));
+                };
+                let added = self.identity.attached + self.taken;
+                let info = &mut self.routes[position].info;
+                *info = described(info.index, path, &rendered, added, info.version + 1);
+            }
+            Change::Remove(path) => {
+                let Some(position) = self.position(&path) else {
+                    return Err(ChangeError::NoSuchRoute(path));
+                };
+                self.routes.remove(position);
+            }
+        }
+        self.revision += 1;
+        Ok(())
+    }
+}
+
+fn identity(attached: SystemTime) -> Identity {
+    Identity {
+        interface: "eth0".into(),
+        if_index: 2,
+        driver: Some("veth".into()),
+        mode: "native",
+        program_id: 42,
+        port: 80,
+        mss: 1460,
+        addresses: vec!["198.18.0.1".into()],
+        attached,
+        route_capacity: 16_368,
+        flow_capacity: 65_536,
+    }
+}
+
+fn fixed_routes(added: SystemTime) -> Vec<SimulatedRoute> {
+    let fixed = |route: &FixedRoute| SimulatedRoute {
+        info: RouteInfo {
+            index: *route as u32,
+            name: RouteName::Fixed(*route),
+            status: route.status(),
+            content_type: "text/plain".into(),
+            body_bytes: 24,
+            response_bytes: 190,
+            source: None,
+            modified: None,
+            added,
+            version: 1,
+            body_sha256: [*route as u8; 32],
+        },
+        share: if *route == FixedRoute::NotFound { 6 } else { 0 },
+        hits: RouteHits::default(),
+    };
+    FixedRoute::ALL.iter().map(fixed).collect()
+}
+
+fn is_at(info: &RouteInfo, path: &RoutePath) -> bool {
+    matches!(&info.name, RouteName::Path(taken) if taken == path)
+}
+
+fn described(
+    index: u32,
+    path: RoutePath,
+    rendered: &Rendered,
+    added: SystemTime,
+    version: u32,
+) -> RouteInfo {
+    RouteInfo {
+        index,
+        name: RouteName::Path(path),
+        status: rendered.status,
+        content_type: rendered.content_type.clone(),
+        body_bytes: rendered.body_bytes(),
+        response_bytes: rendered.bytes.len() as u32,
+        source: rendered.source.clone(),
+        modified: rendered.modified,
+        added,
+        version,
+        body_sha256: rendered.body_sha256,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn busy(seed: u64) -> Simulated {
+        let mut server = Simulated::new(seed).with(3, Event::Leaving(Reason::FlowTableFull, 40));
+        for _ in 0..20 {
+            server.sample().unwrap();
+        }
+        server
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_traffic_and_another_seed_does_not() {
+        let [a, b, c] = [7, 7, 8].map(|seed| busy(seed).sample().unwrap().totals());
+        assert_eq!(a, b);
+        assert_ne!(a, c);
+    }
+
+    #[test]
+    fn every_packet_has_one_verdict_and_every_one_that_left_a_reason() {
+        let totals = busy(1).sample().unwrap().totals();
+        assert!(totals.packets_in > 10_000);
+        assert_eq!(totals.unaccounted_packets(), 0);
+        assert_eq!(totals.unexplained_packets(), 0);
+    }
+
+    #[test]
+    fn hits_of_routes_add_up_to_requests() {
+        let sample = busy(1).sample().unwrap();
+        let hits: u64 = sample.hits.iter().map(|(_, hits)| hits.requests).sum();
+        assert_eq!(hits, sample.totals().requests);
+    }
+
+    #[test]
+    fn a_removed_route_is_gone_and_cannot_be_removed_twice() {
+        let mut server = busy(1);
+        let path: RoutePath = "/app.js".parse().unwrap();
+        let before = server.sample().unwrap().routes_revision;
+        server.apply(Change::Remove(path.clone())).unwrap();
+        assert_ne!(server.sample().unwrap().routes_revision, before);
+        assert!(server.routes().unwrap().iter().all(|route| !is_at(route, &path)));
+        assert!(matches!(server.apply(Change::Remove(path)), Err(ChangeError::NoSuchRoute(_))));
+    }
+}
