@@ -1,1 +1,236 @@
 //! The only door to the terminal: model, update, views.
+//!
+//! Messages (keys, ticks, answers) change the model in [`update`](update::update), which answers
+//! with effects. Effects are carried out by [`effects::Workers`], off the thread that draws, and
+//! answer with messages. Views only read the model. This file turns that wheel.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `terminal` | the terminal itself: taking it, giving it back, signals |
+//! | `keys` | the one table of keys, behind footer and help |
+//! | `message` | what can happen, and what can be asked for |
+//! | `model` | everything the console knows and shows |
+//! | `update` | how messages change the model |
+//! | `effects` | carries out what the model cannot: the server, the file system |
+//! | `view` | draws the model |
+//! | `rates`, `tree`, `format`, `field` | parts that know nothing of the rest |
+
+mod effects;
+mod field;
+mod format;
+mod keys;
+mod message;
+mod model;
+mod rates;
+mod terminal;
+mod theme;
+mod tree;
+mod update;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::PathBuf,
+    task::Poll,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::Context as _;
+use crossterm::event::{Event, EventStream};
+use futures::StreamExt as _;
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
+};
+
+use self::{
+    effects::Workers,
+    message::{Effect, Message},
+    model::Model,
+    terminal::{Asked, Screen, Signals},
+    update::update,
+};
+use crate::server::Server;
+
+/// Time between two samples, at least.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What shall become of the server, as the person at the console decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It goes on serving without a console.
+    Leave,
+    /// It shall be stopped; that is up to the caller.
+    Stop,
+}
+
+/// What leaving the console means for the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// Whoever leaves is asked: leave it serving, or stop it.
+    Ask,
+    /// The server ends with the console, as in the demo; the console says so and does not ask.
+    StopsServing,
+}
+
+/// How the console behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What leaving means for the server.
+    pub leaving: Leaving,
+    /// Draw with nothing but ASCII.
+    pub ascii: bool,
+    /// Draw in colour.
+    pub colour: bool,
+    /// Where the file picker starts.
+    pub folder: PathBuf,
+}
+
+impl Options {
+    /// Colour unless `NO_COLOR` is set (<https://no-color.org>), files from the current folder.
+    pub fn from_environment(leaving: Leaving) -> Self {
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
+        Self { leaving, ascii: false, colour: !no_colour, folder }
+    }
+}
+
+/// Opens the console on a server, until somebody leaves it.
+///
+/// SIGTERM, SIGHUP and a closed terminal leave with [`Exit::Leave`]: nobody decided to stop.
+///
+/// # Errors
+///
+/// Where there is no terminal, or it fails. The terminal is as it was before in any case.
+pub fn run(server: Box<dyn Server>, options: Options) -> anyhow::Result<Exit> {
+    // On a thread of its own, because the caller may be inside an async runtime.
+    let console = std::thread::Builder::new()
+        .name("console".into())
+        .spawn(move || converse(server, options))
+        .context("cannot start the console's thread")?;
+    console.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn converse(server: Box<dyn Server>, options: Options) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the console's event loop")?;
+    runtime.block_on(async {
+        let identity = server.identity().clone();
+        let (answers, inbox) = mpsc::unbounded_channel();
+        // An answer that nobody waits for any more may be lost.
+        let reply = move |message| drop(answers.send(message));
+        let workers = Workers::start(server, reply).context("cannot start the workers")?;
+        let signals = Signals::new().context("cannot listen for signals")?;
+        let screen = Screen::take().context("cannot use the terminal")?;
+        let size = screen.size().context("cannot tell the size of the terminal")?;
+        let model = Model::new(identity, options, size, SystemTime::now());
+        let mut console = Console { model, screen, signals, inbox, workers };
+        let exit = console.turn().await;
+        drop(console.screen);
+        // A change that was confirmed is made, even if somebody left right after.
+        console.workers.finish();
+        exit
+    })
+}
+
+/// Everything that a running console holds.
+struct Console {
+    model: Model,
+    screen: Screen,
+    signals: Signals,
+    inbox: mpsc::UnboundedReceiver<Message>,
+    workers: Workers,
+}
+
+impl Console {
+    /// Turns the wheel until somebody leaves.
+    async fn turn(&mut self) -> anyhow::Result<Exit> {
+        let mut keys = EventStream::new();
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if self.model.changed {
+                self.model.changed = false;
+                let model = &self.model;
+                self.screen.draw(|frame| view::view(model, frame)).context("cannot draw")?;
+            }
+            let message = tokio::select! {
+                biased;
+                asked = self.signals.next() => match asked {
+                    Asked::End => return Ok(Exit::Leave),
+                    Asked::Suspend => { self.suspend()?; continue }
+                    Asked::Resume => { self.resume()?; continue }
+                },
+                event = keys.next() => match event {
+                    Some(Ok(event)) => translated(event),
+                    // The terminal is gone.
+                    Some(Err(_)) | None => return Ok(Exit::Leave),
+                },
+                Some(message) = self.inbox.recv() => Some(message),
+                _ = ticks.tick() => Some(Message::Tick(SystemTime::now())),
+            };
+            let Some(message) = message else { continue };
+            if let Some(exit) = self.handle(message)? {
+                return Ok(exit);
+            }
+            // Keys that came together are drawn together: a held key must not lag behind.
+            // Polled as this task: the stream keeps the first waker it is given.
+            while let Poll::Ready(Some(Ok(event))) = futures::poll!(keys.next()) {
+                if let Some(message) = translated(event)
+                    && let Some(exit) = self.handle(message)?
+                {
+                    return Ok(exit);
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, message: Message) -> anyhow::Result<Option<Exit>> {
+        for effect in update(&mut self.model, message) {
+            match effect {
+                Effect::Server(job) => self.workers.ask(job)?,
+                Effect::Files(job) => self.workers.read(job)?,
+                Effect::Redraw => self.redraw()?,
+                Effect::Suspend => self.suspend()?,
+                Effect::Exit(exit) => return Ok(Some(exit)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn redraw(&mut self) -> anyhow::Result<()> {
+        self.model.changed = true;
+        self.screen.forget().context("cannot draw")
+    }
+
+    fn suspend(&mut self) -> anyhow::Result<()> {
+        self.screen.suspend().context("cannot take the terminal again")?;
+        self.measure()
+    }
+
+    fn resume(&mut self) -> anyhow::Result<()> {
+        self.screen.resume().context("cannot take the terminal again")?;
+        self.measure()
+    }
+
+    /// The terminal may have another size after a stop.
+    fn measure(&mut self) -> anyhow::Result<()> {
+        let (columns, rows) = self.screen.size().context("cannot tell the terminal's size")?;
+        self.handle(Message::Resize(columns, rows))?;
+        Ok(())
+    }
+}
+
+/// What an event of the terminal means, if anything.
+fn translated(event: Event) -> Option<Message> {
+    match event {
+        Event::Key(key) => Some(Message::Key(key)),
+        Event::Paste(text) => Some(Message::Paste(text)),
+        Event::Resize(columns, rows) => Some(Message::Resize(columns, rows)),
+        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! The one place where the console's wishes are carried out, away from the thread that draws.
+//!
+//! Two workers: one owns the server, the other reads files, so that neither a large file nor a
+//! slow folder holds up a sample. Both answer with messages.
+
+use std::{
+    fs, io,
+    path::Path,
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use super::message::{Entry, FilesJob, Message, ServerJob};
+use crate::{content::Rendered, server::Server};
+
+/// The workers. They finish what they were asked for and end when this is dropped.
+pub(crate) struct Workers {
+    server: mpsc::Sender<ServerJob>,
+    files: mpsc::Sender<FilesJob>,
+    serving: thread::JoinHandle<()>,
+}
+
+impl Workers {
+    /// Starts them; `reply` takes their answers.
+    ///
+    /// # Errors
+    ///
+    /// Where no thread can be started.
+    pub(crate) fn start(
+        mut server: Box<dyn Server>,
+        reply: impl Fn(Message) + Clone + Send + 'static,
+    ) -> io::Result<Self> {
+        let (to_server, server_jobs) = mpsc::channel();
+        let (to_files, files_jobs) = mpsc::channel();
+        let answer = reply.clone();
+        let serving = thread::Builder::new().name("console-server".into()).spawn(move || {
+            for job in server_jobs {
+                answer(ask(server.as_mut(), job));
+            }
+        })?;
+        thread::Builder::new().name("console-files".into()).spawn(move || {
+            for job in files_jobs {
+                reply(read(job));
+            }
+        })?;
+        Ok(Self { server: to_server, files: to_files, serving })
+    }
+
+    /// Asks something of the server. Fails if its worker is gone, which takes a panic.
+    pub(crate) fn ask(&self, job: ServerJob) -> anyhow::Result<()> {
+        self.server
+            .send(job)
+            .map_err(|_| anyhow::anyhow!("the thread that asks the server is gone"))
+    }
+
+    /// Reads something. Fails if the worker is gone, which takes a panic.
+    pub(crate) fn read(&self, job: FilesJob) -> anyhow::Result<()> {
+        self.files.send(job).map_err(|_| anyhow::anyhow!("the thread that reads files is gone"))
+    }
+
+    /// Waits until all that was asked of the server is done.
+    pub(crate) fn finish(self) {
+        drop(self.server);
+        // A panic of the worker has been reported by the panic hook.
+        let _ = self.serving.join();
+    }
+}
+
+/// Asks something of the server.
+pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
+    match job {
+        ServerJob::Sample => Message::Sampled(server.sample().map_err(|e| format!("{e:#}"))),
+        ServerJob::Routes => Message::Routes(server.routes().map_err(|e| format!("{e:#}"))),
+        ServerJob::Apply(planned) => {
+            let outcome = server.apply(planned.change.clone());
+            // The chain of causes matters: the kernel's refusal is the last of them.
+            let outcome = outcome.map_err(|error| format!("{:#}", anyhow::Error::new(error)));
+            Message::Applied { planned, outcome }
+        }
+    }
+}
+
+/// Reads something from the file system.
+pub(crate) fn read(job: FilesJob) -> Message {
+    match job {
+        FilesJob::List(folder) => {
+            let entries =
+                list(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()));
+            Message::Listed { folder, entries }
+        }
+        FilesJob::Render { job, source } => {
+            let outcome = Rendered::file(&source)
+                .map(Arc::new)
+                .map_err(|error| format!("{:#}", anyhow::Error::new(error)));
+            Message::Rendered { job, outcome }
+        }
+    }
+}
+
+/// What is in a folder: folders first, then by name.
+fn list(folder: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // Through links; what a broken one leads to cannot be picked anyway.
+        let Ok(metadata) = fs::metadata(entry.path()) else { continue };
+        if !metadata.is_dir() && !metadata.is_file() {
+            continue;
+        }
+        // A name that is not UTF-8 could not be typed nor shown; such files need the shell.
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let modified = metadata.modified().ok();
+        entries.push(Entry { name, is_folder: metadata.is_dir(), bytes: metadata.len(), modified });
+    }
+    entries.sort_by(|a, b| b.is_folder.cmp(&a.is_folder).then_with(|| a.name.cmp(&b.name)));
+    Ok(entries)
+}

@@ -1,0 +1,220 @@
+//! Numbers, times and commands as people read them: short, always with a unit.
+
+use std::{
+    fmt::Write as _,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+/// What stands where there is no value yet.
+pub(crate) const NONE: &str = "–";
+
+const COUNT_UNITS: [&str; 7] = ["", " k", " M", " G", " T", " P", " E"];
+const BYTE_UNITS: [&str; 7] = [" B", " kB", " MB", " GB", " TB", " PB", " EB"];
+
+/// A count: exact below a thousand, else three digits and an SI prefix.
+pub(crate) fn count(value: u64) -> String {
+    scaled(value as f64, COUNT_UNITS, value < 1000)
+}
+
+/// Bytes, in powers of a thousand.
+///
+/// Not by humansize: its fixed number of decimals makes columns whose digits do not line up.
+pub(crate) fn bytes(value: u64) -> String {
+    scaled(value as f64, BYTE_UNITS, value < 1000)
+}
+
+/// A count per second.
+pub(crate) fn rate(value: Option<f64>) -> String {
+    value.map_or_else(|| NONE.into(), |rate| scaled(rate, COUNT_UNITS, is_whole(rate)) + "/s")
+}
+
+/// Bytes per second.
+pub(crate) fn byte_rate(value: Option<f64>) -> String {
+    value.map_or_else(|| NONE.into(), |rate| scaled(rate, BYTE_UNITS, rate < 999.5) + "/s")
+}
+
+fn is_whole(rate: f64) -> bool {
+    rate == 0.0 || (99.5..999.5).contains(&rate)
+}
+
+fn scaled(mut value: f64, units: [&str; 7], whole: bool) -> String {
+    if whole {
+        return format!("{value:.0}{}", units[0]);
+    }
+    let mut unit = 0;
+    // 999.5 would be rounded to a fourth digit.
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let decimals = if value >= 99.95 {
+        0
+    } else if value >= 9.995 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.decimals$}{}", units[unit])
+}
+
+/// A count with a space between groups of three digits, exact.
+pub(crate) fn exact(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How long something has lasted, in its two largest units.
+pub(crate) fn duration(span: Duration) -> String {
+    let s = span.as_secs();
+    let (minutes, hours, days) = (s / 60, s / 3600, s / 86_400);
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{minutes} min {:02} s", s % 60),
+        3600..86_400 => format!("{hours} h {:02} min", minutes % 60),
+        _ => format!("{days} d {:02} h", hours % 24),
+    }
+}
+
+/// Date and time (UTC), to the second.
+pub(crate) fn date(time: SystemTime) -> String {
+    // An IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", less the day of the week.
+    let date = httpdate::fmt_http_date(time);
+    date.split_once(", ").map_or(date.clone(), |(_, rest)| rest.replace("GMT", "UTC"))
+}
+
+/// The time of day (UTC).
+pub(crate) fn time_of_day(time: SystemTime) -> String {
+    let s = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    format!("{:02}:{:02}:{:02}", s / 3600 % 24, s / 60 % 60, s % 60)
+}
+
+/// A hash in hexadecimal, its first `bytes` bytes.
+pub(crate) fn hex(hash: &[u8; 32], bytes: usize) -> String {
+    hash.iter().take(bytes).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A word of a shell command, quoted if it must be.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A decoded path as it has to be typed: what would mean something else is percent-encoded.
+pub(crate) fn typed_path(decoded: &str) -> String {
+    decoded.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
+}
+
+/// A path as a word of a shell command.
+pub(crate) fn shell_path(path: &Path) -> String {
+    shell_word(&path.display().to_string())
+}
+
+/// Shortens text to a width in columns, leaving out its middle: the beginning of a path says
+/// where, the end what.
+pub(crate) fn shortened(text: &str, width: usize) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= width {
+        return text.into();
+    }
+    if width < 4 {
+        return chars[..width].iter().collect();
+    }
+    let head = (width - 1) / 3;
+    let tail = width - 1 - head;
+    let mut short: String = chars[..head].iter().collect();
+    short.push('…');
+    short.extend(&chars[chars.len() - tail..]);
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_keep_three_digits() {
+        for (value, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1.00 k"),
+            (9_994, "9.99 k"),
+            (9_996, "10.0 k"),
+            (99_960, "100 k"),
+            (999_499, "999 k"),
+            (999_500, "1.00 M"),
+            (212_345_678, "212 M"),
+            (u64::MAX, "18.4 E"),
+        ] {
+            assert_eq!(count(value), expected, "{value}");
+        }
+        assert_eq!(bytes(272), "272 B");
+        assert_eq!(bytes(1_260_000_000), "1.26 GB");
+    }
+
+    #[test]
+    fn rates_have_a_unit_and_none_is_a_dash() {
+        assert_eq!(rate(None), "–");
+        assert_eq!(rate(Some(0.0)), "0/s");
+        assert_eq!(rate(Some(0.25)), "0.25/s");
+        assert_eq!(rate(Some(212_000.0)), "212 k/s");
+        assert_eq!(byte_rate(Some(0.4)), "0 B/s");
+        assert_eq!(byte_rate(Some(1.26e9)), "1.26 GB/s");
+    }
+
+    #[test]
+    fn times_are_in_their_two_largest_units() {
+        for (s, expected) in
+            [(59, "59 s"), (192, "3 min 12 s"), (3_720, "1 h 02 min"), (273_600, "3 d 04 h")]
+        {
+            assert_eq!(duration(Duration::from_secs(s)), expected);
+        }
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(date(time), "06 Nov 1994 08:49:37 UTC");
+        assert_eq!(time_of_day(time), "08:49:37");
+    }
+
+    #[test]
+    fn words_that_a_shell_would_split_are_quoted() {
+        assert_eq!(shell_word("/app.js"), "/app.js");
+        assert_eq!(shell_word("my file"), "'my file'");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word(""), "''");
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_never_wider_than_its_column(value: u64, rated in 0.0..1e15f64) {
+            prop_assert!(count(value).chars().count() <= 6);
+            prop_assert!(bytes(value).chars().count() <= 7);
+            prop_assert!(rate(Some(rated)).chars().count() <= 8);
+            prop_assert!(byte_rate(Some(rated)).chars().count() <= 9);
+        }
+
+        #[test]
+        fn shortened_text_fits(text: String, width in 0usize..40) {
+            prop_assert!(shortened(&text, width).chars().count() <= width);
+        }
+
+        #[test]
+        fn exact_keeps_every_digit(value: u64) {
+            prop_assert_eq!(exact(value).replace(' ', ""), value.to_string());
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The tree of routes: folders from the slashes in paths, and which of its rows can be seen.
+//!
+//! Not by `tui-tree-widget`: that flattens the whole tree, with an allocation for every open row,
+//! at every draw, and its keys act on what the last draw saw. Here rows are laid out when they
+//! change, and a draw touches only those on the screen.
+
+use std::collections::HashMap;
+
+use zeroserve_shared::route::FixedRoute;
+
+use super::rates::{Readings, RouteReading};
+use crate::server::{RouteInfo, RouteName};
+
+/// What a row stands for. Stays the same when routes come and go, so that the selection does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum NodeKey {
+    /// A folder: the beginning of its paths, with the slash.
+    Folder(String),
+    /// The folder of fixed answers.
+    FixedAnswers,
+    /// A route, by its index.
+    Route(u32),
+}
+
+/// A folder or a route.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) key: NodeKey,
+    /// What is shown: the last segment of the path.
+    pub(crate) label: String,
+    pub(crate) depth: u16,
+    /// Position in the list of routes, unless it is a folder.
+    pub(crate) route: Option<usize>,
+    parent: Option<usize>,
+    children: Vec<usize>,
+}
+
+impl Node {
+    /// Whether it can be folded.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.route.is_none()
+    }
+}
+
+/// How siblings are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    Path,
+    Hits,
+    HitRate,
+    ByteRate,
+    Size,
+}
+
+impl Sort {
+    /// The one that follows.
+    pub(crate) fn next(self) -> Self {
+        match self {
+            Self::Path => Self::Hits,
+            Self::Hits => Self::HitRate,
+            Self::HitRate => Self::ByteRate,
+            Self::ByteRate => Self::Size,
+            Self::Size => Self::Path,
+        }
+    }
+
+    /// Which column it goes by.
+    pub(crate) fn column(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Hits => "hits",
+            Self::HitRate => "hits/s",
+            Self::ByteRate => "bytes/s",
+            Self::Size => "size",
+        }
+    }
+}
+
+/// The tree of all routes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tree {
+    /// Parents come before their children.
+    nodes: Vec<Node>,
+    roots: Vec<usize>,
+    /// What each node shows, folders the sums of their routes.
+    readings: Vec<RouteReading>,
+    /// Bytes of the bodies in it.
+    sizes: Vec<u64>,
+    /// Lower-case paths, to filter by; empty for folders.
+    haystacks: Vec<String>,
+}
+
+impl Tree {
+    /// Lays the routes out by path; the fixed answers form a folder of their own, at the end.
+    pub(crate) fn new(routes: &[RouteInfo]) -> Self {
+        let mut tree = Self::default();
+        let mut folders = HashMap::new();
+        let (mut paths, mut fixed) = (Vec::new(), Vec::new());
+        for (position, info) in routes.iter().enumerate() {
+            match &info.name {
+                RouteName::Path(path) => paths.push((position, info, path.as_str())),
+                RouteName::Fixed(answer) => fixed.push((position, info, *answer)),
+            }
+        }
+        for (position, info, path) in paths {
+            let slash = path.rfind('/').unwrap_or(0);
+            let parent = tree.folder(&mut folders, &path[..=slash]);
+            let name = &path[slash + 1..];
+            let label = if name.is_empty() { "/" } else { name };
+            tree.leaf(parent, position, info, label.into());
+        }
+        if !fixed.is_empty() {
+            let folder = tree.node(NodeKey::FixedAnswers, "answers to what is not a hit", None);
+            for (position, info, answer) in fixed {
+                tree.leaf(Some(folder), position, info, fixed_label(answer));
+            }
+        }
+        tree.readings = vec![RouteReading::default(); tree.nodes.len()];
+        tree.sum_sizes(routes);
+        tree
+    }
+
+    /// The folder whose paths begin so, made if need be; none for the root.
+    fn folder(&mut self, folders: &mut HashMap<String, usize>, prefix: &str) -> Option<usize> {
+        if prefix == "/" {
+            return None;
+        }
+        if let Some(known) = folders.get(prefix) {
+            return Some(*known);
+        }
+        let inner = &prefix[..prefix.len() - 1];
+        let slash = inner.rfind('/').unwrap_or(0);
+        let parent = self.folder(folders, &prefix[..=slash]);
+        let node = self.node(NodeKey::Folder(prefix.into()), &prefix[slash + 1..], parent);
+        folders.insert(prefix.into(), node);
+        Some(node)
+    }
+
+    fn node(&mut self, key: NodeKey, label: &str, parent: Option<usize>) -> usize {
+        let node = self.nodes.len();
+        let depth = parent.map_or(0, |parent| self.nodes[parent].depth + 1);
+        match parent {
+            Some(parent) => self.nodes[parent].children.push(node),
+            None => self.roots.push(node),
+        }
+        let label = label.into();
+        self.nodes.push(Node { key, label, depth, route: None, parent, children: Vec::new() });
+        self.haystacks.push(String::new());
+        node
+    }
+
+    fn leaf(&mut self, parent: Option<usize>, position: usize, info: &RouteInfo, label: String) {
+        let node = self.node(NodeKey::Route(info.index), &label, parent);
+        self.nodes[node].route = Some(position);
+        self.haystacks[node] = match &info.name {
+            RouteName::Path(path) => path.as_str().to_lowercase(),
+            RouteName::Fixed(_) => label.to_lowercase(),
+        };
+    }
+
+    fn sum_sizes(&mut self, routes: &[RouteInfo]) {
+        self.sizes = vec![0; self.nodes.len()];
+        for index in (0..self.nodes.len()).rev() {
+            if let Some(route) = self.nodes[index].route {
+                self.sizes[index] = u64::from(routes[route].body_bytes);
+            }
+            if let Some(parent) = self.nodes[index].parent {
+                self.sizes[parent] += self.sizes[index];
+            }
+        }
+    }
+
+    /// Takes new readings. The order of the rows stays.
+    pub(crate) fn read(&mut self, readings: &Readings) {
+        self.readings.fill(RouteReading::default());
+        for index in (0..self.nodes.len()).rev() {
+            if let NodeKey::Route(route) = self.nodes[index].key {
+                self.readings[index] = readings.routes.get(&route).copied().unwrap_or_default();
+            }
+            if let Some(parent) = self.nodes[index].parent {
+                let reading = self.readings[index];
+                self.readings[parent].add(&reading);
+            }
+        }
+    }
+
+    /// Orders siblings, largest first; by path as they came.
+    pub(crate) fn sort(&mut self, sort: Sort) {
+        let (readings, sizes) = (&self.readings, &self.sizes);
+        let weight = |node: usize| match sort {
+            Sort::Path => 0.0,
+            Sort::Hits => readings[node].hits as f64,
+            Sort::HitRate => readings[node].hits_per_s.unwrap_or(0.0),
+            Sort::ByteRate => readings[node].bytes_per_s.unwrap_or(0.0),
+            Sort::Size => sizes[node] as f64,
+        };
+        let fixed: Vec<bool> =
+            self.nodes.iter().map(|node| node.key == NodeKey::FixedAnswers).collect();
+        let order = |a: &usize, b: &usize| {
+            // Equals keep the order of their paths, which is that in which nodes were made.
+            fixed[*a].cmp(&fixed[*b]).then(weight(*b).total_cmp(&weight(*a))).then(a.cmp(b))
+        };
+        self.roots.sort_by(order);
+        for node in &mut self.nodes {
+            node.children.sort_by(order);
+        }
+    }
+
+    /// The nodes on view, top down: all but those in closed folders, or, with a filter, the
+    /// routes whose path contains it and the folders on the way to them.
+    pub(crate) fn rows(&self, filter: &str, is_open: impl Fn(&NodeKey) -> bool) -> Vec<usize> {
+        let matching = (!filter.is_empty()).then(|| self.matching(&filter.to_lowercase()));
+        let mut rows = Vec::new();
+        let mut ahead: Vec<usize> = self.roots.iter().rev().copied().collect();
+        while let Some(index) = ahead.pop() {
+            if matching.as_ref().is_some_and(|matching| !matching[index]) {
+                continue;
+            }
+            rows.push(index);
+            let node = &self.nodes[index];
+            if node.is_folder() && (matching.is_some() || is_open(&node.key)) {
+                ahead.extend(node.children.iter().rev());
+            }
+        }
+        rows
+    }
+
+    fn matching(&self, filter: &str) -> Vec<bool> {
+        let mut matching = vec![false; self.nodes.len()];
+        for index in (0..self.nodes.len()).rev() {
+            matching[index] |=
+                self.nodes[index].route.is_some() && self.haystacks[index].contains(filter);
+            if let Some(parent) = self.nodes[index].parent {
+                matching[parent] |= matching[index];
+            }
+        }
+        matching
+    }
+
+    /// One of its nodes.
+    pub(crate) fn at(&self, node: usize) -> &Node {
+        &self.nodes[node]
+    }
+
+    /// What a node shows.
+    pub(crate) fn reading(&self, node: usize) -> &RouteReading {
+        &self.readings[node]
+    }
+
+    /// Bytes of the bodies in a node.
+    pub(crate) fn size_bytes(&self, node: usize) -> u64 {
+        self.sizes[node]
+    }
+
+    /// The folder that a node is in.
+    pub(crate) fn parent(&self, node: usize) -> Option<&NodeKey> {
+        self.nodes[node].parent.map(|parent| &self.nodes[parent].key)
+    }
+
+    /// The node with that key.
+    pub(crate) fn find(&self, key: &NodeKey) -> Option<usize> {
+        self.nodes.iter().position(|node| node.key == *key)
+    }
+
+    /// All folders.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &NodeKey> {
+        self.nodes.iter().filter(|node| node.is_folder()).map(|node| &node.key)
+    }
+}
+
+fn fixed_label(answer: FixedRoute) -> String {
+    format!("{} {}", answer.status(), fixed_name(answer))
+}
+
+/// The reason phrase of a fixed answer (RFC 9110 section 15).
+pub(crate) fn fixed_name(answer: FixedRoute) -> &'static str {
+    match answer {
+        FixedRoute::BadRequest => "Bad Request",
+        FixedRoute::NotFound => "Not Found",
+        FixedRoute::MethodNotAllowed => "Method Not Allowed",
+        FixedRoute::UriTooLong => "URI Too Long",
+        FixedRoute::HeaderFieldsTooLarge => "Request Header Fields Too Large",
+        FixedRoute::VersionNotSupported => "HTTP Version Not Supported",
+    }
+}

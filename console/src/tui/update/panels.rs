@@ -1,0 +1,168 @@
+//! Keys on the panels: routes, reasons, chart.
+
+use super::{changes, picker, show_latest};
+use crate::tui::{
+    keys::Action,
+    message::Effect,
+    model::{Level, Model, Panel, Popup},
+    view::areas::Areas,
+};
+
+/// A key on whichever panel has the focus.
+pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    match action {
+        Action::NextPanel => turn(model, 1),
+        Action::PreviousPanel => turn(model, Panel::ALL.len() - 1),
+        Action::Show(panel) => model.focus = panel,
+        Action::Pause => pause(model),
+        Action::Help => model.popup = Some(Popup::Help { scroll: 0 }),
+        Action::Log => model.popup = Some(Popup::Log { scroll: 0 }),
+        Action::Cancel => clear(model),
+        _ => match model.focus {
+            Panel::Routes => on_routes(model, action, effects),
+            Panel::Reasons => on_reasons(model, action),
+            Panel::Chart => on_chart(model, action),
+        },
+    }
+}
+
+fn turn(model: &mut Model, by: usize) {
+    let at = Panel::ALL.iter().position(|panel| *panel == model.focus).unwrap_or(0);
+    model.focus = Panel::ALL[(at + by) % Panel::ALL.len()];
+}
+
+fn pause(model: &mut Model) {
+    model.paused = !model.paused;
+    if !model.paused {
+        show_latest(model);
+    }
+}
+
+fn clear(model: &mut Model) {
+    if model.routes.filter.text().is_empty() {
+        model.note = None;
+    } else {
+        model.routes.filter.clear();
+        model.routes.refilter();
+    }
+}
+
+fn on_routes(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let page = Areas::of(model).route_rows().max(1) as isize;
+    let routes = &mut model.routes;
+    match action {
+        Action::Filter => routes.typing = true,
+        Action::Sort => routes.sort(routes.sort.next()),
+        Action::SortAgain => routes.sort(routes.sort),
+        Action::FoldAll => routes.fold_all(),
+        Action::Left => fold(model),
+        Action::Right => unfold(model),
+        Action::Enter => open(model),
+        Action::Add => picker::open_to_add(model, effects),
+        Action::Replace => picker::open_to_replace(model, effects),
+        Action::Remove => changes::ask_to_remove(model),
+        _ => routes.step(steps(action, page)),
+    }
+}
+
+/// By how many rows a key moves a selection.
+pub(super) fn steps(action: Action, page: isize) -> isize {
+    match action {
+        Action::Up => -1,
+        Action::Down => 1,
+        Action::PageUp => -page,
+        Action::PageDown => page,
+        Action::First => isize::MIN,
+        Action::Last => isize::MAX,
+        _ => 0,
+    }
+}
+
+fn fold(model: &mut Model) {
+    let routes = &mut model.routes;
+    let Some(node) = routes.selected_node() else { return };
+    let key = routes.tree.at(node).key.clone();
+    if routes.tree.at(node).is_folder() && routes.is_open(&key) {
+        routes.open(&key, false);
+    } else {
+        let parent = routes.tree.parent(node).cloned();
+        routes.select_key(parent.as_ref());
+    }
+}
+
+fn unfold(model: &mut Model) {
+    let routes = &mut model.routes;
+    let Some(node) = routes.selected_node() else { return };
+    let key = routes.tree.at(node).key.clone();
+    if !routes.tree.at(node).is_folder() {
+        return;
+    }
+    if routes.is_open(&key) {
+        routes.step(1);
+    } else {
+        routes.open(&key, true);
+    }
+}
+
+fn open(model: &mut Model) {
+    if let Some(info) = model.routes.selected_route() {
+        model.popup = Some(Popup::Route { index: info.index, scroll: 0 });
+        return;
+    }
+    let routes = &mut model.routes;
+    if let Some(node) = routes.selected_node() {
+        let key = routes.tree.at(node).key.clone();
+        let open = !routes.is_open(&key);
+        routes.open(&key, open);
+    } else {
+        model.note(Level::Info, "nothing is selected; press a to publish a file");
+    }
+}
+
+/// A key while a filter is typed.
+pub(super) fn on_filter_action(model: &mut Model, action: Action) {
+    let routes = &mut model.routes;
+    match action {
+        Action::Enter => routes.typing = false,
+        Action::Cancel => {
+            routes.typing = false;
+            routes.filter.clear();
+            routes.refilter();
+        }
+        Action::Erase => {
+            routes.filter.backspace();
+            routes.refilter();
+        }
+        Action::EraseAll => {
+            routes.filter.clear();
+            routes.refilter();
+        }
+        _ => routes.step(steps(action, 1)),
+    }
+}
+
+fn on_reasons(model: &mut Model, action: Action) {
+    let page = Areas::of(model).reason_rows().max(1) as isize;
+    let shown = std::sync::Arc::clone(&model.shown);
+    let reasons = &mut model.reasons;
+    match action {
+        Action::AllReasons => {
+            reasons.with_uncounted = !reasons.with_uncounted;
+            reasons.lay_out(&shown);
+        }
+        Action::Enter => {
+            if let Some(cause) = reasons.rows.get(reasons.selected) {
+                model.popup = Some(Popup::Cause(*cause));
+            }
+        }
+        _ => reasons.step(steps(action, page)),
+    }
+}
+
+fn on_chart(model: &mut Model, action: Action) {
+    match action {
+        Action::ZoomIn => model.chart.zoom_in(),
+        Action::ZoomOut => model.chart.zoom_out(),
+        _ => {}
+    }
+}

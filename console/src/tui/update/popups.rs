@@ -1,0 +1,48 @@
+//! Keys on popups that are read, and on the exit question.
+
+use super::panels::steps;
+use crate::tui::{
+    Exit,
+    keys::Action,
+    message::Effect,
+    model::{Model, Popup},
+    view,
+};
+
+/// The choices of the exit question, in their order.
+pub(crate) const EXIT_CHOICES: usize = 3;
+
+pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    match model.popup {
+        Some(Popup::Exit { choice }) => on_exit(model, choice, action, effects),
+        _ => on_reading(model, action),
+    }
+}
+
+fn on_exit(model: &mut Model, choice: usize, action: Action, effects: &mut Vec<Effect>) {
+    match action {
+        Action::LeaveServing => effects.push(Effect::Exit(Exit::Leave)),
+        Action::Stop => effects.push(Effect::Exit(Exit::Stop)),
+        Action::Cancel => model.popup = None,
+        Action::Left => model.popup = Some(Popup::Exit { choice: choice.saturating_sub(1) }),
+        Action::Right => model.popup = Some(Popup::Exit { choice: (choice + 1) % EXIT_CHOICES }),
+        // Enter stops nothing: that takes its letter.
+        Action::Enter => match choice {
+            0 => model.popup = None,
+            1 => effects.push(Effect::Exit(Exit::Leave)),
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+fn on_reading(model: &mut Model, action: Action) {
+    if action == Action::Cancel {
+        model.popup = None;
+        return;
+    }
+    let (page, last) = view::popup_scrolling(model);
+    if let Some(scroll) = model.popup.as_mut().and_then(Popup::scroll_mut) {
+        *scroll = scroll.saturating_add_signed(steps(action, page as isize)).min(last);
+    }
+}

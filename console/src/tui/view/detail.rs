@@ -1,0 +1,131 @@
+//! Everything about one route, or one reason.
+
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::popup::Page;
+use crate::{
+    server::{RouteInfo, RouteName},
+    tui::{
+        format,
+        model::{Cause, Model},
+        theme,
+        tree::fixed_name,
+    },
+};
+
+/// Columns of the names beside the values.
+const NAME_WIDTH: usize = 15;
+
+/// A line of a detail: name and value.
+pub(super) fn line(name: &str, value: impl Into<String>) -> Line<'static> {
+    styled(name, value, theme::PLAIN)
+}
+
+fn styled(name: &str, value: impl Into<String>, style: Style) -> Line<'static> {
+    Line::from(vec![
+        Span::styled(format!(" {name:<NAME_WIDTH$}"), theme::FAINT),
+        Span::styled(value.into(), style),
+    ])
+}
+
+/// Everything about the route of that index.
+pub(super) fn route(model: &Model, index: u32, scroll: usize) -> Page {
+    let Some(info) = model.route(index) else {
+        let lines = vec![Line::raw(" This route has been removed.")];
+        return Page { title: "Route".into(), lines, width: 40, scroll };
+    };
+    let title = match &info.name {
+        RouteName::Path(path) => path.to_string(),
+        RouteName::Fixed(answer) => format!("{} {}", answer.status(), fixed_name(*answer)),
+    };
+    let reading = model.shown.routes.get(&index).copied().unwrap_or_default();
+    let mut lines = vec![
+        styled("hits", format::exact(reading.hits), theme::STRONG),
+        line("", format::rate(reading.hits_per_s)),
+        styled("delivered", format!("{} bytes", format::exact(reading.bytes)), theme::STRONG),
+        line("", format::byte_rate(reading.bytes_per_s)),
+        Line::default(),
+    ];
+    lines.extend(response(info));
+    lines.push(Line::default());
+    lines.extend(origin(model, info));
+    Page { title, lines, width: 76, scroll }
+}
+
+fn response(info: &RouteInfo) -> [Line<'static>; 6] {
+    let hash = format::hex(&info.body_sha256, 32);
+    let head_bytes = info.response_bytes - info.body_bytes;
+    let bytes = |bytes: u32| format::exact(bytes.into());
+    [
+        line("status", info.status.to_string()),
+        line("type", &*info.content_type),
+        line("body", format!("{} bytes", bytes(info.body_bytes))),
+        line(
+            "response",
+            format!("{} bytes, {} of them head", bytes(info.response_bytes), bytes(head_bytes)),
+        ),
+        line("SHA-256", hash[..32].to_owned()),
+        line("", hash[32..].to_owned()),
+    ]
+}
+
+fn origin(model: &Model, info: &RouteInfo) -> Vec<Line<'static>> {
+    let source = info.source.as_ref().map_or("none".into(), |source| source.display().to_string());
+    let mut lines = vec![line("source", source)];
+    lines.extend(info.modified.map(|modified| line("modified", format::date(modified))));
+    let age = model.now.duration_since(info.added).unwrap_or_default();
+    lines.push(line(
+        "published",
+        format!("{}, {} ago", format::date(info.added), format::duration(age)),
+    ));
+    lines.push(line("version", info.version.to_string()));
+    lines.push(line("index", info.index.to_string()));
+    lines
+}
+
+/// What a reason means.
+pub(super) fn cause(model: &Model, cause: Cause) -> Page {
+    let (sign, severity, style) = theme::severity(cause.severity());
+    let (count, per_s) = cause.counted(&model.shown);
+    let what = match cause {
+        Cause::Reason(_) => "verdict",
+        Cause::Egress(_) => "counted by",
+    };
+    let by = match cause {
+        Cause::Reason(reason) => {
+            format!("{} (XDP_{})", cause.verdict(), reason.verdict().name().to_uppercase())
+        }
+        Cause::Egress(_) => "the egress program, once per clone".into(),
+    };
+    let mut lines = vec![Line::default()];
+    lines.extend(wrapped(cause.explanation(), 68));
+    lines.extend([
+        Line::default(),
+        styled("severity", format!("{sign} {severity}"), style),
+        line(what, by),
+        styled("counted", format::exact(count), theme::STRONG),
+        line("rate", format::rate(per_s)),
+        Line::default(),
+    ]);
+    Page { title: cause.name().into(), lines, width: 74, scroll: 0 }
+}
+
+/// Breaks text into lines of so many columns at most, with a margin.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<Line<'static>> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always a last line");
+        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.into());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines.into_iter().map(|line| Line::raw(format!(" {line}"))).collect()
+}

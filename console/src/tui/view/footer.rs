@@ -1,0 +1,69 @@
+//! The bottom of the screen: what happened last, and which keys there are.
+
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::areas::Areas;
+use crate::tui::{
+    Leaving, format, keys,
+    model::{Level, Model, Note},
+    theme,
+};
+
+pub(super) fn draw(model: &Model, areas: &Areas, frame: &mut Frame<'_>) {
+    if let Some(note) = &model.note {
+        message(note, frame, areas.message);
+    } else if model.leaving == Leaving::StopsServing {
+        let text = " leaving stops the server and removes everything that was made for it";
+        frame.render_widget(Line::styled(text, theme::FAINT), areas.message);
+    }
+    hints(model, frame, areas.footer);
+}
+
+/// A note, and, if there is room, the command that does the same.
+fn message(note: &Note, frame: &mut Frame<'_>, area: Rect) {
+    let (sign, style) = sign(note.level);
+    let width = usize::from(area.width).saturating_sub(4);
+    let text = format::shortened(&note.text, width);
+    let used = text.chars().count();
+    let mut spans = vec![Span::styled(format!(" {sign} "), style), Span::styled(text, style)];
+    if let Some(command) = &note.command
+        && used + command.len() + 6 <= width
+    {
+        spans.push(Span::styled(format!("   $ {command}"), theme::FAINT));
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+/// How a level looks.
+pub(super) fn sign(level: Level) -> (&'static str, ratatui::style::Style) {
+    match level {
+        Level::Info => ("·", theme::PLAIN),
+        Level::Done => ("✓", theme::GOOD),
+        Level::Failed => ("✗", theme::BAD),
+    }
+}
+
+/// As many keys as fit; help and the way out always do.
+fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let width = |(key, hint): &(String, &str)| key.chars().count() + hint.chars().count() + 3;
+    let (always, others): (Vec<_>, Vec<_>) = keys::hints(model.scope())
+        .partition(|(_, hint)| ["help", "quit", "cancel", "close"].contains(hint));
+    let mut room =
+        usize::from(area.width).saturating_sub(1 + always.iter().map(width).sum::<usize>());
+    let mut shown = Vec::new();
+    for hint in others {
+        let Some(rest) = room.checked_sub(width(&hint)) else { break };
+        room = rest;
+        shown.push(hint);
+    }
+    let mut spans = vec![Span::raw(" ")];
+    for (key, hint) in shown.into_iter().chain(always) {
+        spans.push(Span::styled(key, theme::KEY));
+        spans.push(Span::raw(format!(" {hint}  ")));
+    }
+    frame.render_widget(Line::from(spans), area);
+}

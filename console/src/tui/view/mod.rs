@@ -1,0 +1,95 @@
+//! Draws the model, and changes nothing.
+
+pub(crate) mod areas;
+mod chart;
+mod detail;
+mod footer;
+mod header;
+mod popup;
+mod questions;
+mod reasons;
+mod routes;
+
+use ratatui::{
+    Frame,
+    layout::Rect,
+    style::Style,
+    symbols::border,
+    text::{Line, Span},
+    widgets::{Block, BorderType},
+};
+
+use self::areas::Areas;
+pub(crate) use self::popup::scrolling as popup_scrolling;
+use super::{
+    model::{Model, Panel},
+    theme,
+};
+
+/// The smallest terminal anything sensible fits on.
+const SMALLEST: (u16, u16) = (60, 16);
+
+/// Draws everything.
+pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
+    let screen = frame.area();
+    if screen.width < SMALLEST.0 || screen.height < SMALLEST.1 {
+        let (columns, rows) = SMALLEST;
+        let text = format!("The console needs {columns} columns and {rows} rows.");
+        frame.render_widget(Line::styled(text, theme::STRONG), screen);
+    } else {
+        let areas = Areas::of(model);
+        header::draw(model, &areas, frame);
+        if let Some(area) = areas.routes {
+            routes::draw(model, frame, area);
+        }
+        if let Some(area) = areas.reasons {
+            reasons::draw(model, frame, area);
+        }
+        if let Some(area) = areas.chart {
+            chart::draw(model, frame, area);
+        }
+        footer::draw(model, &areas, frame);
+        popup::draw(model, frame, areas.popups);
+    }
+    theme::finish(frame.buffer_mut(), model.ascii, model.colour);
+}
+
+/// The frame of a panel, which shows whether it has the focus.
+fn panel<'a>(model: &Model, panel: Panel, title: Line<'a>) -> Block<'a> {
+    let focused = model.focus == panel;
+    let style = if focused { theme::ACCENT } else { theme::FAINT };
+    Block::bordered().border_type(BorderType::Rounded).border_style(style).title(title)
+}
+
+/// The frame of a popup.
+fn popup_frame(title: &str) -> Block<'_> {
+    Block::bordered()
+        .border_set(border::ROUNDED)
+        .border_style(theme::ACCENT)
+        .title(Line::styled(format!(" {title} "), theme::TITLE))
+}
+
+/// A rectangle in the middle, no larger than what is there.
+fn centred(within: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(within.width), height.min(within.height));
+    Rect {
+        x: within.x + (within.width - width) / 2,
+        y: within.y + (within.height - height) / 2,
+        width,
+        height,
+    }
+}
+
+/// Text flush right in so many columns, cut if it is longer.
+fn right(text: &str, width: usize) -> String {
+    format!("{text:>width$.width$}")
+}
+
+/// A name and its value.
+fn pair(name: &str, value: impl Into<String>, style: Style) -> [Span<'static>; 3] {
+    [
+        Span::styled(format!("{name} "), theme::FAINT),
+        Span::styled(value.into(), style),
+        Span::raw("   "),
+    ]
+}

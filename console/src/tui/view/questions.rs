@@ -1,0 +1,245 @@
+//! Popups that ask: which file, which path, whether to do it, and what becomes of the server.
+
+use ratatui::{
+    Frame,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
+
+use super::{
+    areas::PICKER_ROWS,
+    centred,
+    detail::{line, wrapped},
+    popup::open,
+    popup_frame,
+};
+use crate::tui::{
+    field::Field,
+    format,
+    message::{Entry, Kind, Planned},
+    model::{Confirm, Model, PathForm, Picker, Purpose, Working},
+    theme,
+};
+
+const WIDTH: u16 = 76;
+/// Columns inside the frame and its margins.
+const TEXT_WIDTH: usize = WIDTH as usize - 4;
+
+/// Draws a popup of fixed width, as high as its lines.
+fn ask(title: &str, lines: Vec<Line<'_>>, frame: &mut Frame<'_>, ground: Rect) {
+    let height = lines.len() as u16 + 2;
+    let area = centred(ground, WIDTH, height);
+    open(frame, area, Paragraph::new(lines).block(popup_frame(title)));
+}
+
+/// A line to type in, with its cursor. Of a text that is too long the end is shown.
+fn typing(label: &str, field: &Field) -> Line<'static> {
+    let room = TEXT_WIDTH - label.len() - 2;
+    let chars: Vec<char> = field.text().chars().chain([' ']).collect();
+    let start = (field.cursor() + 1).saturating_sub(room);
+    let end = chars.len().min(start + room);
+    let text = |range: std::ops::Range<usize>| chars[range].iter().collect::<String>();
+    let cursor = field.cursor();
+    Line::from(vec![
+        Span::styled(format!(" {label} "), theme::FAINT),
+        Span::styled(text(start..cursor), theme::STRONG),
+        Span::styled(text(cursor..cursor + 1), theme::SELECTED),
+        Span::styled(text(cursor + 1..end.max(cursor + 1)), theme::STRONG),
+    ])
+}
+
+/// The file picker. Only the rows on the screen are touched.
+pub(super) fn picker(picker: &Picker, frame: &mut Frame<'_>, ground: Rect) {
+    let title = match &picker.purpose {
+        Purpose::Add { .. } => "Publish a file".to_owned(),
+        Purpose::Replace { path } => format!("Replace {path} by"),
+    };
+    let folder = format::shortened(&picker.folder.display().to_string(), TEXT_WIDTH - 8);
+    let mut lines = vec![
+        Line::from(vec![Span::styled(" in   ", theme::FAINT), Span::raw(folder)]),
+        typing("name", &picker.field),
+        Line::styled("─".repeat(usize::from(WIDTH) - 2), theme::FAINT),
+    ];
+    // On a low screen there is room for fewer.
+    let rows = PICKER_ROWS.min(usize::from(ground.height).saturating_sub(6)).max(1);
+    let first = (picker.selected + 1).saturating_sub(rows);
+    match &picker.entries {
+        None => lines.push(Line::styled(" reading …", theme::FAINT)),
+        Some(Err(why)) => lines.extend(wrapped(why, TEXT_WIDTH)),
+        Some(Ok(_)) if picker.rows.is_empty() => {
+            lines.push(Line::styled(" nothing here has such a name", theme::FAINT));
+        }
+        Some(Ok(_)) => {
+            let seen = first..picker.rows.len().min(first + rows);
+            lines.extend(seen.filter_map(|row| {
+                let line = entry(picker.entry(row)?);
+                Some(if row == picker.selected { line.style(theme::SELECTED) } else { line })
+            }));
+        }
+    }
+    lines.resize(rows + 3, Line::default());
+    let count = format!(
+        " {} of {}",
+        picker.selected + usize::from(!picker.rows.is_empty()),
+        picker.rows.len()
+    );
+    lines.push(Line::styled(count, theme::FAINT));
+    ask(&title, lines, frame, ground);
+}
+
+fn entry(entry: &Entry) -> Line<'static> {
+    let name_width = TEXT_WIDTH - 35;
+    let name = if entry.is_folder { format!("{}/", entry.name) } else { entry.name.clone() };
+    let name = format::shortened(&name, name_width);
+    let size = if entry.is_folder { String::new() } else { format::bytes(entry.bytes) };
+    let modified = entry.modified.map(format::date).unwrap_or_default();
+    let style = if entry.is_folder { theme::STRONG } else { theme::PLAIN };
+    Line::from(vec![
+        Span::styled(format!(" {name:<name_width$}"), style),
+        Span::raw(format!("{size:>9}")),
+        Span::styled(format!("  {modified:<24}"), theme::FAINT),
+    ])
+}
+
+/// Under which path a file shall be published.
+pub(super) fn path(form: &PathForm, frame: &mut Frame<'_>, ground: Rect) {
+    let source = format::shortened(&form.source.display().to_string(), TEXT_WIDTH - 6);
+    let mut lines = vec![
+        Line::from(vec![Span::styled(" file ", theme::FAINT), Span::raw(source)]),
+        typing("path", &form.field),
+        Line::default(),
+    ];
+    match &form.error {
+        Some(error) => {
+            lines.extend(wrapped(error, TEXT_WIDTH).into_iter().map(|line| line.style(theme::BAD)))
+        }
+        None => lines.push(Line::styled(
+            " Nothing goes live before you have seen what changes.",
+            theme::FAINT,
+        )),
+    }
+    ask("Publish under which path?", lines, frame, ground);
+}
+
+/// A file is being read.
+pub(super) fn working(working: &Working, frame: &mut Frame<'_>, ground: Rect) {
+    let source = format::shortened(&working.source.display().to_string(), TEXT_WIDTH - 10);
+    ask("One moment", vec![Line::raw(format!(" reading {source} …"))], frame, ground);
+}
+
+/// What a change would do.
+pub(super) fn confirm(confirm: &Confirm, frame: &mut Frame<'_>, ground: Rect) {
+    let planned = &confirm.planned;
+    let (title, yes) = match planned.kind() {
+        Kind::Add => ("Publish this?", "y  publish"),
+        Kind::Replace => ("Replace this?", "y  replace"),
+        Kind::Remove => ("Remove this?", "y  remove"),
+    };
+    let path = format::shortened(planned.path().as_str(), TEXT_WIDTH - 10);
+    let mut lines = vec![Line::default(), line("path", path), Line::default()];
+    lines.extend(comparison(planned));
+    lines.push(Line::default());
+    if planned.kind() == Kind::Remove {
+        lines.extend(wrapped(
+            "From then on this path is answered with 404. Transfers in flight end as they began.",
+            TEXT_WIDTH,
+        ));
+        lines.push(Line::default());
+    }
+    let command: Vec<_> = wrapped(&format!("$ {}", planned.command), TEXT_WIDTH);
+    lines.extend(command.into_iter().map(|line| line.style(theme::FAINT)));
+    lines.push(Line::default());
+    let yes_style = if planned.kind() == Kind::Remove { theme::BAD } else { theme::GOOD };
+    lines.push(choices(&[("Cancel", theme::PLAIN), (yes, yes_style)], usize::from(confirm.yes)));
+    ask(title, lines, frame, ground);
+}
+
+/// Old against new, where there are both.
+fn comparison(planned: &Planned) -> Vec<Line<'static>> {
+    let source = |source: Option<&std::path::Path>| {
+        source.map_or("no file".into(), |source| source.display().to_string())
+    };
+    let old = planned.old.as_ref().map(|old| {
+        [
+            format!("{} bytes", format::exact(old.body_bytes.into())),
+            old.content_type.clone(),
+            format::hex(&old.body_sha256, 8),
+            source(old.source.as_deref()),
+            old.modified.map_or_else(|| format::NONE.into(), format::date),
+        ]
+    });
+    let new = planned.rendered().map(|new| {
+        [
+            format!("{} bytes", format::exact(new.body_bytes().into())),
+            new.content_type.clone(),
+            format::hex(&new.body_sha256, 8),
+            source(new.source.as_deref()),
+            new.modified.map_or_else(|| format::NONE.into(), format::date),
+        ]
+    });
+    let width = (TEXT_WIDTH - 12) / 2 - 1;
+    let names = ["size", "type", "SHA-256", "source", "modified"];
+    let cell = |text: &str| format!("{:<width$}", format::shortened(text, width));
+    let heads = (
+        if old.is_some() { "now" } else { "now nothing" },
+        if new.is_some() { "then" } else { "then nothing" },
+    );
+    let mut lines =
+        vec![Line::styled(format!(" {:<12}{} {}", "", cell(heads.0), cell(heads.1)), theme::FAINT)];
+    for (row, name) in names.into_iter().enumerate() {
+        let (before, after) =
+            (old.as_ref().map(|old| &old[row]), new.as_ref().map(|new| &new[row]));
+        let differs = before.is_some() && after.is_some() && before != after;
+        let text = |value: Option<&String>| cell(value.map_or("", String::as_str));
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {name:<10}"), theme::FAINT),
+            Span::styled(if differs { "≠ " } else { "  " }, theme::WARNING),
+            Span::raw(format!("{} ", text(before))),
+            Span::styled(text(after), if differs { theme::STRONG } else { theme::PLAIN }),
+        ]));
+    }
+    lines
+}
+
+/// Choices side by side, one of them highlighted.
+fn choices(choices: &[(&'static str, Style)], chosen: usize) -> Line<'static> {
+    let mut spans = vec![Span::raw(" ")];
+    for (index, (text, style)) in choices.iter().enumerate() {
+        let style = if index == chosen { style.patch(theme::SELECTED) } else { *style };
+        spans.push(Span::styled(format!("  {text}  "), style));
+        spans.push(Span::raw("   "));
+    }
+    Line::from(spans)
+}
+
+/// What becomes of the server.
+pub(super) fn exit(model: &Model, choice: usize, frame: &mut Frame<'_>, ground: Rect) {
+    let identity = &model.identity;
+    let interface = &identity.interface;
+    let mut lines = vec![Line::default()];
+    let texts = [
+        format!(
+            "Leave it serving: the kernel goes on answering port {} on {interface} without a \
+             console. zeroserve-tui {interface} opens one again.",
+            identity.port
+        ),
+        format!(
+            "Stop it: the programs are detached and connections in flight end. Whoever listens \
+             on port {} answers afterwards, or nobody.",
+            identity.port
+        ),
+    ];
+    for text in texts {
+        lines.extend(wrapped(&text, TEXT_WIDTH));
+        lines.push(Line::default());
+    }
+    let options = [
+        ("Cancel", theme::PLAIN),
+        ("l  leave it serving", theme::GOOD),
+        ("s  stop it", theme::BAD),
+    ];
+    lines.push(choices(&options, choice));
+    ask("Leave the console", lines, frame, ground);
+}

@@ -1,0 +1,199 @@
+//! The tree of routes with its columns. Only the rows on the screen are touched.
+
+use ratatui::{
+    Frame,
+    layout::{Constraint, Rect},
+    style::Style,
+    text::{Line, Span},
+    widgets::{Row, Table},
+};
+
+use super::{panel, right};
+use crate::server::RouteInfo;
+use crate::tui::{
+    format,
+    model::{Model, Panel, RoutesPanel},
+    theme,
+    tree::Sort,
+};
+
+/// One column beside the path.
+struct Column {
+    title: &'static str,
+    width: u16,
+    /// Shown from this width of the panel on.
+    from_width: u16,
+    sort: Option<Sort>,
+    flush_right: bool,
+    text: fn(&RoutesPanel, node: usize, info: Option<&RouteInfo>) -> String,
+}
+
+const COLUMNS: [Column; 8] = [
+    Column {
+        title: "hits",
+        width: 6,
+        from_width: 0,
+        sort: Some(Sort::Hits),
+        flush_right: true,
+        text: |routes, node, _| format::count(routes.tree.reading(node).hits),
+    },
+    Column {
+        title: "hits/s",
+        width: 8,
+        from_width: 0,
+        sort: Some(Sort::HitRate),
+        flush_right: true,
+        text: |routes, node, _| format::rate(routes.tree.reading(node).hits_per_s),
+    },
+    Column {
+        title: "bytes/s",
+        width: 9,
+        from_width: 0,
+        sort: Some(Sort::ByteRate),
+        flush_right: true,
+        text: |routes, node, _| format::byte_rate(routes.tree.reading(node).bytes_per_s),
+    },
+    Column {
+        title: "delivered",
+        width: 9,
+        from_width: 110,
+        sort: None,
+        flush_right: true,
+        text: |routes, node, _| format::bytes(routes.tree.reading(node).bytes),
+    },
+    Column {
+        title: "size",
+        width: 7,
+        from_width: 0,
+        sort: Some(Sort::Size),
+        flush_right: true,
+        text: |routes, node, _| format::bytes(routes.tree.size_bytes(node)),
+    },
+    Column {
+        title: "code",
+        width: 4,
+        from_width: 0,
+        sort: None,
+        flush_right: true,
+        text: |_, _, info| info.map(|info| info.status.to_string()).unwrap_or_default(),
+    },
+    Column {
+        title: "ver",
+        width: 3,
+        from_width: 0,
+        sort: None,
+        flush_right: true,
+        text: |_, _, info| info.map(|info| info.version.to_string()).unwrap_or_default(),
+    },
+    Column {
+        title: "type",
+        width: 16,
+        from_width: 92,
+        sort: None,
+        flush_right: false,
+        text: |_, _, info| info.map(|info| info.content_type.clone()).unwrap_or_default(),
+    },
+];
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let routes = &model.routes;
+    let block = panel(model, Panel::Routes, title(model)).title_bottom(position(routes));
+    let inner = block.inner(area);
+    let columns: Vec<&Column> =
+        COLUMNS.iter().filter(|column| area.width >= column.from_width).collect();
+    let taken: u16 = columns.iter().map(|column| column.width + 2).sum();
+    let path_width = inner.width.saturating_sub(taken);
+
+    let height = inner.height.saturating_sub(1).into();
+    let focused = model.focus == Panel::Routes;
+    let rows =
+        routes.rows.iter().enumerate().skip(routes.offset).take(height).map(|(row, node)| {
+            let style = match (row == routes.selected, focused) {
+                (true, true) => theme::SELECTED,
+                (true, false) => theme::MARKED,
+                _ => theme::PLAIN,
+            };
+            line(routes, *node, &columns, path_width.into()).style(style)
+        });
+    let widths = std::iter::once(path_width).chain(columns.iter().map(|column| column.width));
+    let table = Table::new(rows, widths.map(Constraint::Length))
+        .column_spacing(2)
+        .header(heading(routes, &columns))
+        .block(block);
+    frame.render_widget(table, area);
+    if routes.rows.is_empty() {
+        empty(model, frame, inner);
+    }
+}
+
+fn title(model: &Model) -> Line<'static> {
+    let routes = &model.routes;
+    let mut spans = vec![Span::styled(" Routes ", theme::TITLE)];
+    if routes.typing || !routes.filter.text().is_empty() {
+        let cursor = if routes.typing { "█" } else { "" };
+        let filter = format!(" filter: {}{cursor} ", routes.filter.text());
+        spans.push(Span::styled(filter, theme::WARNING));
+    }
+    if routes.sort != Sort::Path {
+        spans.push(Span::styled(format!(" by {} ", routes.sort.column()), theme::ACCENT));
+    }
+    Line::from(spans)
+}
+
+fn position(routes: &RoutesPanel) -> Line<'static> {
+    if routes.rows.is_empty() {
+        return Line::default();
+    }
+    let (row, rows) = (routes.selected as u64 + 1, routes.rows.len() as u64);
+    let text = format!(" {} of {} ", format::exact(row), format::exact(rows));
+    Line::styled(text, theme::FAINT).right_aligned()
+}
+
+fn heading(routes: &RoutesPanel, columns: &[&Column]) -> Row<'static> {
+    let mark = |sort: Option<Sort>| {
+        if sort == Some(routes.sort) { theme::TITLE } else { theme::FAINT }
+    };
+    let cells = columns.iter().map(|column| {
+        let title = Line::styled(column.title, mark(column.sort));
+        if column.flush_right { title.right_aligned() } else { title }
+    });
+    Row::new(std::iter::once(Line::styled("  path", mark(Some(Sort::Path)))).chain(cells))
+}
+
+fn line(routes: &RoutesPanel, node: usize, columns: &[&Column], width: usize) -> Row<'static> {
+    let shown = routes.tree.at(node);
+    let info = shown.route.map(|route| &routes.infos[route]);
+    let sign = match (shown.is_folder(), routes.is_open(&shown.key)) {
+        (false, _) => "  ",
+        (true, true) => "▾ ",
+        (true, false) => "▸ ",
+    };
+    let indent = "  ".repeat(shown.depth.into());
+    let room = width.saturating_sub(indent.len() + 2);
+    let label = format!("{indent}{sign}{}", format::shortened(&shown.label, room));
+    let style = if shown.is_folder() { theme::STRONG } else { theme::PLAIN };
+    let idle = routes.tree.reading(node).hits_per_s == Some(0.0);
+    let cells = columns.iter().map(|column| {
+        let text = (column.text)(routes, node, info);
+        let moving = column.title.ends_with("/s");
+        let style: Style = if moving && idle { theme::FAINT } else { style };
+        if column.flush_right {
+            Line::styled(right(&text, column.width.into()), style)
+        } else {
+            Line::styled(format::shortened(&text, column.width.into()), theme::FAINT)
+        }
+    });
+    Row::new(std::iter::once(Line::styled(label, style)).chain(cells))
+}
+
+fn empty(model: &Model, frame: &mut Frame<'_>, inner: Rect) {
+    let text = if !model.routes.filter.text().is_empty() {
+        "no path contains this; Esc clears the filter"
+    } else if model.shown.taken.is_none() {
+        "reading the routes …"
+    } else {
+        "nothing is served yet; press a to publish a file"
+    };
+    let row = Rect { y: inner.y + inner.height / 2, height: 1, ..inner };
+    frame.render_widget(Line::styled(text, theme::FAINT).centered(), row);
+}
