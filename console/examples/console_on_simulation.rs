@@ -1,11 +1,14 @@
 //! The console on a simulated server: every screen and key, without root and without a network.
 //!
-//!     cargo run --example console_on_simulation [-- [ascii] [demo] [many] [faults]]
+//!     cargo run --example console_on_simulation [-- [ascii] [demo] [many] [faults] [panic]]
 //!
 //! Prints how it was left.
 
+use std::sync::Arc;
+
 use zeroserve_shared::reason::Reason;
 use zeroserve_tui::{
+    server::{Change, ChangeError, Identity, RouteInfo, Sample, Server},
     simulated::{Event, Simulated},
     tui::{self, Leaving, Options},
 };
@@ -26,7 +29,32 @@ fn main() -> anyhow::Result<()> {
     }
     let leaving = if has("demo") { Leaving::StopsServing } else { Leaving::Ask };
     let options = Options { ascii: has("ascii"), ..Options::from_environment(leaving) };
-    let exit = tui::run(Box::new(server), options)?;
+    let server: Box<dyn Server> =
+        if has("panic") { Box::new(Fragile(server, 0)) } else { Box::new(server) };
+    let exit = tui::run(server, options)?;
     println!("left with {exit:?}");
     Ok(())
+}
+
+/// A server that panics after some samples, to see what becomes of the terminal then.
+struct Fragile(Simulated, u32);
+
+impl Server for Fragile {
+    fn identity(&self) -> &Identity {
+        self.0.identity()
+    }
+
+    fn sample(&mut self) -> anyhow::Result<Sample> {
+        self.1 += 1;
+        assert!(self.1 < 6, "this server has had enough");
+        self.0.sample()
+    }
+
+    fn routes(&mut self) -> anyhow::Result<Arc<[RouteInfo]>> {
+        self.0.routes()
+    }
+
+    fn apply(&mut self, change: Change) -> Result<(), ChangeError> {
+        self.0.apply(change)
+    }
 }

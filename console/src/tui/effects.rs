@@ -13,6 +13,25 @@ use std::{
 use super::message::{Entry, FilesJob, Message, ServerJob};
 use crate::{content::Rendered, server::Server};
 
+/// What a worker says.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Message(Message),
+    /// It panicked, and will say nothing any more.
+    Failed,
+}
+
+/// Says so when a worker panics: somebody may be waiting for its answer.
+struct Watch<F: Fn(Answer)>(F);
+
+impl<F: Fn(Answer)> Drop for Watch<F> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            (self.0)(Answer::Failed);
+        }
+    }
+}
+
 /// The workers. They finish what they were asked for and end when this is dropped.
 pub(crate) struct Workers {
     server: mpsc::Sender<ServerJob>,
@@ -28,19 +47,21 @@ impl Workers {
     /// Where no thread can be started.
     pub(crate) fn start(
         mut server: Box<dyn Server>,
-        reply: impl Fn(Message) + Clone + Send + 'static,
+        reply: impl Fn(Answer) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let (to_server, server_jobs) = mpsc::channel();
         let (to_files, files_jobs) = mpsc::channel();
-        let answer = reply.clone();
+        let (to_console, also_to_console) = (Watch(reply.clone()), Watch(reply));
         let serving = thread::Builder::new().name("console-server".into()).spawn(move || {
+            let to_console = to_console;
             for job in server_jobs {
-                answer(ask(server.as_mut(), job));
+                (to_console.0)(Answer::Message(ask(server.as_mut(), job)));
             }
         })?;
         thread::Builder::new().name("console-files".into()).spawn(move || {
+            let also_to_console = also_to_console;
             for job in files_jobs {
-                reply(read(job));
+                (also_to_console.0)(Answer::Message(read(job)));
             }
         })?;
         Ok(Self { server: to_server, files: to_files, serving })

@@ -46,7 +46,7 @@ use tokio::{
 };
 
 use self::{
-    effects::Workers,
+    effects::{Answer, Workers},
     message::{Effect, Message},
     model::Model,
     terminal::{Asked, Screen, Signals},
@@ -142,7 +142,7 @@ struct Console {
     model: Model,
     screen: Screen,
     signals: Signals,
-    inbox: mpsc::UnboundedReceiver<Message>,
+    inbox: mpsc::UnboundedReceiver<Answer>,
     workers: Workers,
 }
 
@@ -170,7 +170,10 @@ impl Console {
                     // The terminal is gone.
                     Some(Err(_)) | None => return Ok(Exit::Leave),
                 },
-                Some(message) = self.inbox.recv() => Some(message),
+                Some(answer) = self.inbox.recv() => match answer {
+                    Answer::Message(message) => Some(message),
+                    Answer::Failed => anyhow::bail!("a part of the console has failed, see above"),
+                },
                 _ = ticks.tick() => Some(Message::Tick(SystemTime::now())),
             };
             let Some(message) = message else { continue };

@@ -45,6 +45,10 @@ impl Screen {
 
     /// Draws what has changed, in one go where the terminal can.
     pub(crate) fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        // Given back by a panic on another thread, whose message must stay.
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         queue!(io::stdout(), terminal::BeginSynchronizedUpdate)?;
         self.terminal.draw(view)?;
         execute!(io::stdout(), terminal::EndSynchronizedUpdate)

@@ -110,7 +110,7 @@ impl Tree {
             tree.leaf(parent, position, info, label.into());
         }
         if !fixed.is_empty() {
-            let folder = tree.node(NodeKey::FixedAnswers, "answers to what is not a hit", None);
+            let folder = tree.node(NodeKey::FixedAnswers, "built-in answers", None);
             for (position, info, answer) in fixed {
                 tree.leaf(Some(folder), position, info, fixed_label(answer));
             }

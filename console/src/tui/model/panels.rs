@@ -126,6 +126,12 @@ impl RoutesPanel {
         self.selected = self.selected.min(self.rows.len().saturating_sub(1));
     }
 
+    /// The rows on a screen of so many: all that drawing has to look at.
+    pub(crate) fn on_screen(&self, height: usize) -> &[usize] {
+        let start = self.offset.min(self.rows.len());
+        &self.rows[start..self.rows.len().min(start + height)]
+    }
+
     /// The selected node of the tree.
     pub(crate) fn selected_node(&self) -> Option<usize> {
         self.rows.get(self.selected).copied()

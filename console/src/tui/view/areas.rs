@@ -24,7 +24,7 @@ pub(crate) struct Areas {
     pub(crate) chart: Option<Rect>,
     pub(crate) message: Rect,
     pub(crate) footer: Rect,
-    /// Where popups may be: anywhere but over the server's state, alarms, messages and keys.
+    /// Where popups may be: over the panels, never over state, alarms, messages and keys.
     pub(crate) popups: Rect,
 }
 
@@ -44,7 +44,7 @@ impl Areas {
                 Constraint::Length(1),
                 Constraint::Length(1),
             ]));
-        let popups = Rect { y: tiles.y, height: message.y.saturating_sub(tiles.y), ..screen };
+        let popups = body;
         let areas = Self { popups, state, alarm, tiles, message, footer, ..Self::default() };
         if wide {
             let [top, chart] = body.layout(&Layout::vertical([

@@ -38,7 +38,7 @@ pub(super) fn route(model: &Model, index: u32, scroll: usize) -> Page {
         return Page { title: "Route".into(), lines, width: 40, scroll };
     };
     let title = match &info.name {
-        RouteName::Path(path) => path.to_string(),
+        RouteName::Path(path) => format::shortened(path.as_str(), 68),
         RouteName::Fixed(answer) => format!("{} {}", answer.status(), fixed_name(*answer)),
     };
     let reading = model.shown.routes.get(&index).copied().unwrap_or_default();
@@ -74,7 +74,11 @@ fn response(info: &RouteInfo) -> [Line<'static>; 6] {
 
 fn origin(model: &Model, info: &RouteInfo) -> Vec<Line<'static>> {
     let source = info.source.as_ref().map_or("none".into(), |source| source.display().to_string());
-    let mut lines = vec![line("source", source)];
+    let mut lines: Vec<_> = pieces(&source, 58)
+        .into_iter()
+        .enumerate()
+        .map(|(piece, text)| line(if piece == 0 { "source" } else { "" }, text))
+        .collect();
     lines.extend(info.modified.map(|modified| line("modified", format::date(modified))));
     let age = model.now.duration_since(info.added).unwrap_or_default();
     lines.push(line(
@@ -113,18 +117,24 @@ pub(super) fn cause(model: &Model, cause: Cause) -> Page {
     Page { title: cause.name().into(), lines, width: 74, scroll: 0 }
 }
 
+/// A word that is too long for a line, such as a path, in pieces that are not.
+fn pieces(word: &str, width: usize) -> Vec<String> {
+    let chars: Vec<char> = word.chars().collect();
+    chars.chunks(width.max(1)).map(|piece| piece.iter().collect()).collect()
+}
+
 /// Breaks text into lines of so many columns at most, with a margin.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in text.split_whitespace().flat_map(|word| pieces(word, width)) {
         let last = lines.last_mut().expect("there is always a last line");
         if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.into());
+            lines.push(word);
         } else {
             if !last.is_empty() {
                 last.push(' ');
             }
-            last.push_str(word);
+            last.push_str(&word);
         }
     }
     lines.into_iter().map(|line| Line::raw(format!(" {line}"))).collect()

@@ -8,7 +8,7 @@ use ratatui::{
 
 use super::areas::Areas;
 use crate::tui::{
-    Leaving, format, keys,
+    Leaving, keys,
     model::{Level, Model, Note},
     theme,
 };
@@ -27,8 +27,14 @@ pub(super) fn draw(model: &Model, areas: &Areas, frame: &mut Frame<'_>) {
 fn message(note: &Note, frame: &mut Frame<'_>, area: Rect) {
     let (sign, style) = sign(note.level);
     let width = usize::from(area.width).saturating_sub(4);
-    let text = format::shortened(&note.text, width);
-    let used = text.chars().count();
+    let used = note.text.chars().count();
+    let text = if used <= width {
+        note.text.clone()
+    } else {
+        // What follows is in the log.
+        let beginning: String = note.text.chars().take(width.saturating_sub(9)).collect();
+        format!("{beginning} … (L: all)")
+    };
     let mut spans = vec![Span::styled(format!(" {sign} "), style), Span::styled(text, style)];
     if let Some(command) = &note.command
         && used + command.len() + 6 <= width

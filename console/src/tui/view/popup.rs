@@ -114,20 +114,30 @@ fn help_lines(binding: &Binding, width: usize) -> Vec<Line<'static>> {
 
 /// What was done here, newest first.
 fn log(model: &Model, scroll: usize) -> Page {
+    let width = model.size.0.saturating_sub(4).min(120);
+    let room = usize::from(width).saturating_sub(16);
     let mut lines = Vec::new();
     for note in model.log.iter().rev() {
         let (sign, style) = footer::sign(note.level);
-        lines.push(Line::from(vec![
-            Span::styled(format!(" {} ", format::time_of_day(note.at)), theme::FAINT),
-            Span::styled(format!("{sign} "), style),
-            Span::styled(note.text.clone(), style),
-        ]));
+        let mut head = format!(" {} {sign}", format::time_of_day(note.at));
+        for line in detail::wrapped(&note.text, room) {
+            lines.push(hanging(&mut head, line.style(style)));
+        }
         if let Some(command) = &note.command {
-            lines.push(Line::styled(format!("            $ {command}"), theme::FAINT));
+            for line in detail::wrapped(&format!("$ {command}"), room) {
+                lines.push(hanging(&mut head, line.style(theme::FAINT)));
+            }
         }
     }
     if lines.is_empty() {
         lines.push(Line::styled(" Nothing has been done from this console yet.", theme::FAINT));
     }
-    Page { title: "Log (times are UTC)".into(), lines, width: 120, scroll }
+    Page { title: "Log (times are UTC)".into(), lines, width, scroll }
+}
+
+/// A line behind a head, which is used up by it: further lines hang below the first.
+fn hanging(head: &mut String, mut line: Line<'static>) -> Line<'static> {
+    line.spans.insert(0, Span::styled(format!("{head:<11}"), theme::FAINT));
+    head.clear();
+    line
 }

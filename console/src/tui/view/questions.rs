@@ -27,11 +27,17 @@ const WIDTH: u16 = 76;
 /// Columns inside the frame and its margins.
 const TEXT_WIDTH: usize = WIDTH as usize - 4;
 
-/// Draws a popup of fixed width, as high as its lines.
+/// Draws a popup of fixed width, as high as its lines. Where there is not enough room for them,
+/// the last one is seen all the same: it says what can be done.
 fn ask(title: &str, lines: Vec<Line<'_>>, frame: &mut Frame<'_>, ground: Rect) {
     let height = lines.len() as u16 + 2;
     let area = centred(ground, WIDTH, height);
+    let last = lines.last().cloned().unwrap_or_default();
     open(frame, area, Paragraph::new(lines).block(popup_frame(title)));
+    if area.height > 2 {
+        let row = Rect { x: area.x + 1, y: area.bottom() - 2, width: area.width - 2, height: 1 };
+        open(frame, row, Paragraph::new(last));
+    }
 }
 
 /// A line to type in, with its cursor. Of a text that is too long the end is shown.
@@ -138,7 +144,7 @@ pub(super) fn confirm(confirm: &Confirm, frame: &mut Frame<'_>, ground: Rect) {
         Kind::Remove => ("Remove this?", "y  remove"),
     };
     let path = format::shortened(planned.path().as_str(), TEXT_WIDTH - 10);
-    let mut lines = vec![Line::default(), line("path", path), Line::default()];
+    let mut lines = vec![line("path", path), Line::default()];
     lines.extend(comparison(planned));
     lines.push(Line::default());
     if planned.kind() == Kind::Remove {
@@ -207,8 +213,11 @@ fn comparison(planned: &Planned) -> Vec<Line<'static>> {
 fn choices(choices: &[(&'static str, Style)], chosen: usize) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     for (index, (text, style)) in choices.iter().enumerate() {
-        let style = if index == chosen { style.patch(theme::SELECTED) } else { *style };
-        spans.push(Span::styled(format!("  {text}  "), style));
+        spans.push(if index == chosen {
+            Span::styled(format!("[ {text} ]"), style.patch(theme::SELECTED))
+        } else {
+            Span::styled(format!("  {text}  "), *style)
+        });
         spans.push(Span::raw("   "));
     }
     Line::from(spans)
@@ -218,7 +227,7 @@ fn choices(choices: &[(&'static str, Style)], chosen: usize) -> Line<'static> {
 pub(super) fn exit(model: &Model, choice: usize, frame: &mut Frame<'_>, ground: Rect) {
     let identity = &model.identity;
     let interface = &identity.interface;
-    let mut lines = vec![Line::default()];
+    let mut lines = Vec::new();
     let texts = [
         format!(
             "Leave it serving: the kernel goes on answering port {} on {interface} without a \

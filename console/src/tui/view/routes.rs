@@ -106,15 +106,14 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 
     let height = inner.height.saturating_sub(1).into();
     let focused = model.focus == Panel::Routes;
-    let rows =
-        routes.rows.iter().enumerate().skip(routes.offset).take(height).map(|(row, node)| {
-            let style = match (row == routes.selected, focused) {
-                (true, true) => theme::SELECTED,
-                (true, false) => theme::MARKED,
-                _ => theme::PLAIN,
-            };
-            line(routes, *node, &columns, path_width.into()).style(style)
-        });
+    let rows = routes.on_screen(height).iter().enumerate().map(|(row, node)| {
+        let style = match (routes.offset + row == routes.selected, focused) {
+            (true, true) => theme::SELECTED,
+            (true, false) => theme::MARKED,
+            _ => theme::PLAIN,
+        };
+        line(routes, *node, &columns, path_width.into()).style(style)
+    });
     let widths = std::iter::once(path_width).chain(columns.iter().map(|column| column.width));
     let table = Table::new(rows, widths.map(Constraint::Length))
         .column_spacing(2)

@@ -1,0 +1,104 @@
+//! What holds for every screen: without colour, without Unicode, at any size.
+
+use proptest::prelude::*;
+use ratatui::style::Color;
+use zeroserve_shared::reason::Reason;
+
+use super::{Run, folder};
+use crate::simulated::{Event, Simulated};
+
+/// Ways to every popup and panel.
+const WAYS: &[&str] = &[
+    "2",
+    "3",
+    "Enter",
+    "Down Enter",
+    "2 Enter",
+    "2 t",
+    "s",
+    "/",
+    "/ i",
+    "d",
+    "Down d",
+    "a",
+    "a n Enter",
+    "a n Enter Enter",
+    "a n Enter Enter y",
+    "r",
+    "L",
+    "?",
+    "q",
+    "space",
+];
+
+fn troubled() -> Simulated {
+    Simulated::new(1)
+        .with(3, Event::Leaving(Reason::MapMissing, 7))
+        .with(30, Event::Lost("gone".into()))
+}
+
+#[test]
+fn without_colour_no_cell_has_one() {
+    let folder = folder();
+    for way in WAYS {
+        let mut run = Run::with(troubled(), 160, 48, |options| {
+            options.colour = false;
+            options.folder = folder.path().to_owned();
+        });
+        run.ticks(8).press(way);
+        for cell in &run.buffer().content {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{way}");
+        }
+    }
+}
+
+#[test]
+fn with_colour_there_is_some() {
+    let mut run = Run::new(80, 24);
+    assert!(run.ticks(8).buffer().content.iter().any(|cell| cell.fg != Color::Reset));
+}
+
+#[test]
+fn in_ascii_every_cell_is_ascii_and_nothing_is_unknown() {
+    let folder = folder();
+    for (columns, rows) in [(80, 24), (160, 48)] {
+        for way in WAYS {
+            let mut run = Run::with(troubled(), columns, rows, |options| {
+                options.ascii = true;
+                options.folder = folder.path().to_owned();
+            });
+            run.ticks(8).press(way);
+            // A sign without a plain counterpart shows as a question mark; only the key of the
+            // help and questions themselves may.
+            let questions = |line: &str| line.matches('?').count();
+            let plain = run.screen();
+            run.model.ascii = false;
+            let fancy = run.screen();
+            assert!(plain.is_ascii(), "{way}");
+            for (plain, fancy) in plain.lines().zip(fancy.lines()) {
+                assert_eq!(questions(plain), questions(fancy), "{way}: {fancy}");
+            }
+        }
+    }
+}
+
+#[test]
+fn severities_differ_without_colour() {
+    let mut run = Run::with(troubled(), 80, 24, |options| options.colour = false);
+    run.ticks(8).press("2");
+    run.assert_shows("▲ map-missing").assert_shows("fault").assert_shows("◆ reset-by-peer");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_size_can_be_drawn(columns in 1u16..250, rows in 1u16..80, way in 0..WAYS.len()) {
+        let folder = folder();
+        let mut run = Run::with(troubled(), columns, rows, |options| {
+            options.folder = folder.path().to_owned();
+        });
+        run.ticks(40).press(WAYS[way]);
+        run.buffer();
+    }
+}

@@ -1,0 +1,120 @@
+//! Every screen, popup and error, at the smallest size that shows everything and at a large one.
+
+use zeroserve_shared::reason::Reason;
+
+use super::{Run, anonymous, folder};
+use crate::{
+    simulated::{Event, Simulated},
+    tui::Leaving,
+};
+
+const SIZES: [(u16, u16); 2] = [(80, 24), (160, 48)];
+
+/// Compares a screen at both sizes with the one that was agreed on.
+fn look(name: &str, server: impl Fn() -> Simulated, play: impl Fn(&mut Run)) {
+    let folder = folder();
+    for (columns, rows) in SIZES {
+        let mut run = Run::with(server(), columns, rows, |options| {
+            options.folder = folder.path().to_owned();
+        });
+        play(&mut run);
+        let screen = anonymous(&run.screen(), folder.path());
+        insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), screen);
+    }
+}
+
+fn plain() -> Simulated {
+    Simulated::new(1)
+}
+
+macro_rules! screens {
+    ($($name:ident: $server:expr, $play:expr;)+) => {
+        $(#[test]
+        fn $name() {
+            look(stringify!($name), || $server, $play);
+        })+
+    };
+}
+
+screens! {
+    before_the_first_sample: plain(), |_| {};
+    first_sample_has_no_rates_yet: plain(), |run| { run.ticks(1); };
+    routes: plain(), |run| { run.ticks(40); };
+    routes_with_a_folder_closed: plain(), |run| {
+        run.ticks(40).press("Down Down Left Down");
+    };
+    routes_by_byte_rate: plain(), |run| { run.ticks(40).press("s s s"); };
+    routes_filtered_while_typing: plain(), |run| { run.ticks(8).press("/").enter("img"); };
+    no_route_matches: plain(), |run| { run.ticks(8).select("nowhere"); };
+    many_routes_begin_closed: plain().with_more_routes(10_000), |run| { run.ticks(8); };
+    route_detail: plain(), |run| { run.ticks(8).press("Down Enter"); };
+    fixed_route_detail: plain(), |run| { run.ticks(8).press("End Up Up Up Up Enter"); };
+    reasons: plain(), |run| { run.ticks(40).press("2"); };
+    reasons_with_uncounted: plain(), |run| { run.ticks(40).press("2 t"); };
+    reason_explained: plain(), |run| { run.ticks(40).press("2 Down Enter"); };
+    chart: plain(), |run| { run.ticks(600).press("3"); };
+    chart_zoomed_in: plain(), |run| { run.ticks(600).press("3 +"); };
+    faults_are_rising: plain().with(30, Event::Leaving(Reason::FlowTableFull, 12)),
+        |run| { run.ticks(40).press("2"); };
+    lost: plain().with(10, Event::Lost("the pinned map COUNTERS is gone".into())),
+        |run| { run.ticks(12); };
+    paused: plain(), |run| { run.ticks(8).press("space").ticks(20); };
+    picker: plain(), |run| { run.ticks(8).press("a"); };
+    picker_filtered: plain(), |run| { run.ticks(8).press("a").enter("NOT"); };
+    picker_cannot_read_the_folder: plain(), |run| { run.ticks(8).press("Down r"); };
+    path_form: plain(), |run| { run.ticks(8).press("a").enter("notes").press("Enter"); };
+    path_is_refused: plain(), |run| {
+        run.ticks(8).press("a").enter("notes").press("Enter ctrl-u").enter("a//b").press("Enter");
+    };
+    confirm_adding: plain(), |run| {
+        run.ticks(8).press("a").enter("notes").press("Enter Enter");
+    };
+    confirm_replacing: plain(), |run| {
+        run.ticks(8).press("a").enter("app").press("Enter Enter");
+    };
+    confirm_removing: plain(), |run| { run.ticks(8).press("Down d"); };
+    replaced: plain(), |run| {
+        run.ticks(8).press("a").enter("app").press("Enter Enter y").ticks(8);
+    };
+    refused: plain(), |run| {
+        run.ticks(8).press("Down d");
+        run.send(super::Message::Routes(Ok(run.model.routes.infos.clone())));
+        // Another console is faster.
+        let path = "/app.js".parse().unwrap();
+        crate::server::Server::apply(&mut run.server, crate::server::Change::Remove(path)).unwrap();
+        run.press("y").ticks(1);
+    };
+    log: plain(), |run| {
+        run.ticks(8).press("a").enter("app").press("Enter Enter y Down d y").press("L");
+    };
+    nothing_done_yet: plain(), |run| { run.ticks(8).press("L"); };
+    help: plain(), |run| { run.ticks(8).press("?"); };
+    help_scrolled_to_its_end: plain(), |run| { run.ticks(8).press("? End"); };
+    exit_question: plain(), |run| { run.ticks(8).press("q"); };
+    exit_question_with_the_second_choice: plain(), |run| { run.ticks(8).press("q Right"); };
+}
+
+#[test]
+fn demo() {
+    for (columns, rows) in SIZES {
+        let mut run = Run::with(plain(), columns, rows, |options| {
+            options.leaving = Leaving::StopsServing;
+        });
+        run.ticks(8);
+        insta::assert_snapshot!(format!("demo_{columns}x{rows}"), run.screen());
+    }
+}
+
+#[test]
+fn ascii() {
+    for (columns, rows) in SIZES {
+        let mut run = Run::with(plain(), columns, rows, |options| options.ascii = true);
+        run.ticks(200).press("3");
+        insta::assert_snapshot!(format!("ascii_{columns}x{rows}"), run.screen());
+    }
+}
+
+#[test]
+fn a_terminal_that_is_too_small_says_what_is_needed() {
+    insta::assert_snapshot!(Run::new(40, 8).ticks(8).screen());
+}
