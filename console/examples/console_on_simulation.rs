@@ -4,7 +4,10 @@
 //!
 //! Prints how it was left.
 
-use std::sync::Arc;
+use std::{
+    io::{self, Write as _},
+    sync::Arc,
+};
 
 use zeroserve_shared::reason::Reason;
 use zeroserve_tui::{
@@ -32,7 +35,8 @@ fn main() -> anyhow::Result<()> {
     let server: Box<dyn Server> =
         if has("panic") { Box::new(Fragile(server, 0)) } else { Box::new(server) };
     let exit = tui::run(server, options)?;
-    println!("left with {exit:?}");
+    // There may be no terminal any more to say it on.
+    let _ = writeln!(io::stdout(), "left with {exit:?}");
     Ok(())
 }
 

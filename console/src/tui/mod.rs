@@ -33,13 +33,11 @@ mod tests;
 
 use std::{
     path::PathBuf,
-    task::Poll,
     time::{Duration, SystemTime},
 };
 
 use anyhow::Context as _;
-use crossterm::event::{Event, EventStream};
-use futures::StreamExt as _;
+use crossterm::event::Event;
 use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, interval},
@@ -49,7 +47,7 @@ use self::{
     effects::{Answer, Workers},
     message::{Effect, Message},
     model::Model,
-    terminal::{Asked, Screen, Signals},
+    terminal::{Asked, Keys, Screen, Signals},
     update::update,
 };
 use crate::server::Server;
@@ -126,11 +124,12 @@ fn converse(server: Box<dyn Server>, options: Options) -> anyhow::Result<Exit> {
         let workers = Workers::start(server, reply).context("cannot start the workers")?;
         let signals = Signals::new().context("cannot listen for signals")?;
         let screen = Screen::take().context("cannot use the terminal")?;
+        let keys = Keys::listen().context("cannot read keys from the terminal")?;
         let size = screen.size().context("cannot tell the size of the terminal")?;
         let model = Model::new(identity, options, size, SystemTime::now());
-        let mut console = Console { model, screen, signals, inbox, workers };
+        let mut console = Console { model, screen, keys, signals, inbox, workers };
         let exit = console.turn().await;
-        drop(console.screen);
+        drop((console.keys, console.screen));
         // A change that was confirmed is made, even if somebody left right after.
         console.workers.finish();
         exit
@@ -141,6 +140,7 @@ fn converse(server: Box<dyn Server>, options: Options) -> anyhow::Result<Exit> {
 struct Console {
     model: Model,
     screen: Screen,
+    keys: Keys,
     signals: Signals,
     inbox: mpsc::UnboundedReceiver<Answer>,
     workers: Workers,
@@ -149,14 +149,17 @@ struct Console {
 impl Console {
     /// Turns the wheel until somebody leaves.
     async fn turn(&mut self) -> anyhow::Result<Exit> {
-        let mut keys = EventStream::new();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if self.model.changed {
                 self.model.changed = false;
                 let model = &self.model;
-                self.screen.draw(|frame| view::view(model, frame)).context("cannot draw")?;
+                match self.screen.draw(|frame| view::view(model, frame)) {
+                    // The signal that says so may still be on its way.
+                    Err(error) if terminal::is_gone(&error) => return Ok(Exit::Leave),
+                    drawn => drawn.context("cannot draw")?,
+                }
             }
             let message = tokio::select! {
                 biased;
@@ -164,11 +167,12 @@ impl Console {
                     Asked::End => return Ok(Exit::Leave),
                     Asked::Suspend => { self.suspend()?; continue }
                     Asked::Resume => { self.resume()?; continue }
+                    Asked::Resize => { self.measure()?; continue }
                 },
-                event = keys.next() => match event {
-                    Some(Ok(event)) => translated(event),
+                event = self.keys.next() => match event {
+                    Some(event) => translated(event),
                     // The terminal is gone.
-                    Some(Err(_)) | None => return Ok(Exit::Leave),
+                    None => return Ok(Exit::Leave),
                 },
                 Some(answer) = self.inbox.recv() => match answer {
                     Answer::Message(message) => Some(message),
@@ -181,8 +185,7 @@ impl Console {
                 return Ok(exit);
             }
             // Keys that came together are drawn together: a held key must not lag behind.
-            // Polled as this task: the stream keeps the first waker it is given.
-            while let Poll::Ready(Some(Ok(event))) = futures::poll!(keys.next()) {
+            while let Some(event) = self.keys.waiting() {
                 if let Some(message) = translated(event)
                     && let Some(exit) = self.handle(message)?
                 {
@@ -233,7 +236,7 @@ fn translated(event: Event) -> Option<Message> {
     match event {
         Event::Key(key) => Some(Message::Key(key)),
         Event::Paste(text) => Some(Message::Paste(text)),
-        Event::Resize(columns, rows) => Some(Message::Resize(columns, rows)),
-        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+        // A change of size comes as a signal.
+        Event::Resize(..) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
     }
 }

@@ -1,22 +1,38 @@
-//! The only place that touches the terminal: raw mode, screens, signals, and putting it all back.
+//! The only place that touches the terminal: raw mode, screens, keys, signals, and putting it all
+//! back.
 
 use std::{
-    io::{self, Write as _},
+    fs::File,
+    io::{self, IsTerminal as _, Write as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::net::UnixStream,
+    },
     panic,
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use crossterm::{
-    cursor, event, execute, queue,
+    cursor,
+    event::{self, Event},
+    execute, queue,
     style::{Attribute, SetAttribute},
     terminal,
 };
-use nix::sys::signal::{self, Signal};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::signal::{self, Signal},
+};
 use ratatui::{Frame, Terminal, backend::CrosstermBackend};
-use tokio::signal::unix::{self, SignalKind};
+use tokio::{
+    signal::unix::{self, SignalKind},
+    sync::mpsc,
+};
 
 /// Whether the terminal is ours at the moment: what has to be put back, and only once.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -85,6 +101,13 @@ impl Drop for Screen {
     }
 }
 
+/// Whether an error means that the terminal was closed.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let gone = [Errno::EIO, Errno::ENXIO, Errno::EPIPE];
+    error.raw_os_error().is_some_and(|number| gone.contains(&Errno::from_raw(number)))
+}
+
 fn take() -> io::Result<()> {
     terminal::enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
@@ -127,6 +150,80 @@ fn restore_when_panicking() {
     });
 }
 
+/// How long reading goes on for what belongs to bytes that have come already.
+const REST_OF_EVENT: Duration = Duration::from_millis(1);
+
+/// What is typed and pasted, read on a thread of its own.
+///
+/// Not `crossterm::event::EventStream`: when the terminal is closed it reads nothing for ever, on
+/// the thread that polls it. Here the kernel is asked first whether the terminal is still there.
+pub(crate) struct Keys {
+    events: mpsc::UnboundedReceiver<Event>,
+    /// Dropping it ends the thread, so that it takes no keys from whoever reads next.
+    _alive: UnixStream,
+}
+
+impl Keys {
+    /// Starts reading.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no terminal to read from, or no thread to be had.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let stdin = io::stdin();
+        // As crossterm chooses: input that comes through a pipe is not from the keyboard.
+        let terminal: OwnedFd = if stdin.is_terminal() {
+            stdin.as_fd().try_clone_to_owned()?
+        } else {
+            File::open("/dev/tty")?.into()
+        };
+        let (alive, end) = UnixStream::pair()?;
+        let (sender, events) = mpsc::unbounded_channel();
+        thread::Builder::new()
+            .name("console-keys".into())
+            // An error means that the terminal is gone, as the closed channel says.
+            .spawn(move || drop(read(&terminal, &end, &sender)))?;
+        Ok(Self { events, _alive: alive })
+    }
+
+    /// The next event; none once the terminal is closed.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// The next event, if it has come already.
+    pub(crate) fn waiting(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+}
+
+fn read(
+    terminal: &OwnedFd,
+    end: &UnixStream,
+    sender: &mpsc::UnboundedSender<Event>,
+) -> io::Result<()> {
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    loop {
+        let mut sources = [
+            PollFd::new(terminal.as_fd(), PollFlags::POLLIN),
+            PollFd::new(end.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut sources, PollTimeout::NONE) {
+            Err(nix::errno::Errno::EINTR) => continue,
+            outcome => outcome?,
+        };
+        let [terminal, end] = sources.map(|source| source.revents().unwrap_or(gone));
+        if terminal.intersects(gone) || !end.is_empty() {
+            return Ok(());
+        }
+        while event::poll(REST_OF_EVENT)? {
+            if sender.send(event::read()?).is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
 /// What a signal asks of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -136,6 +233,8 @@ pub(crate) enum Asked {
     Suspend,
     /// It goes on after a stop that it did not see coming.
     Resume,
+    /// The terminal has another size.
+    Resize,
 }
 
 /// The signals that concern the terminal.
@@ -145,6 +244,7 @@ pub(crate) struct Signals {
     interrupt: unix::Signal,
     stop: unix::Signal,
     go_on: unix::Signal,
+    resize: unix::Signal,
 }
 
 impl Signals {
@@ -155,6 +255,7 @@ impl Signals {
             interrupt: unix::signal(SignalKind::interrupt())?,
             stop: unix::signal(SignalKind::from_raw(Signal::SIGTSTP as i32))?,
             go_on: unix::signal(SignalKind::from_raw(Signal::SIGCONT as i32))?,
+            resize: unix::signal(SignalKind::window_change())?,
         })
     }
 
@@ -165,6 +266,7 @@ impl Signals {
             _ = self.interrupt.recv() => Asked::End,
             _ = self.stop.recv() => Asked::Suspend,
             _ = self.go_on.recv() => Asked::Resume,
+            _ = self.resize.recv() => Asked::Resize,
         }
     }
 }
