@@ -9,6 +9,7 @@
 //! | `live` | a running server, opened from its pins |
 //! | `maps` | the maps, each with its types |
 //! | `object` | the compiled programs |
+//! | `pass_through` | a program for the far end of a veth pair, which passes everything |
 //! | `pins` | the folder on the BPF filesystem that keeps a server alive |
 //! | `publish` | put versions behind routes, take them away, free what nobody needs |
 //! | `sample` | what the counters and routes say |
@@ -21,6 +22,7 @@ mod ledger;
 mod live;
 mod maps;
 mod object;
+mod pass_through;
 mod pins;
 mod publish;
 mod sample;
@@ -29,5 +31,6 @@ mod sys;
 pub use attach::{AttachError, AttachOptions};
 pub use capabilities::NotPermitted;
 pub use live::{Live, OpenError, StopError};
+pub use pass_through::PassThrough;
 pub use pins::served_interfaces;
 pub use publish::Published;

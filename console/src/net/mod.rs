@@ -1,3 +1,19 @@
 //! Interfaces, addresses, network namespaces and veth pairs.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`interfaces`] | which interfaces there are, and what is known of them |
+//! | [`namespace`] | private network namespaces, and threads and commands inside them |
+//! | `private` | two namespaces and what connects them |
+//! | [`undo`] | leaving no trace, also when a signal ends the process |
+//! | [`veth`] | a pair of interfaces that connects two namespaces |
 
 pub mod interfaces;
+pub mod namespace;
+mod private;
+pub mod undo;
+pub mod veth;
+
+pub use namespace::Namespace;
+pub use private::PrivateNetwork;
+pub use veth::VethPair;

@@ -1,0 +1,114 @@
+//! A pair of interfaces that connects two namespaces.
+//!
+//! Addresses are from 198.18.0.0/15, which RFC 2544 sets aside for benchmarks: nobody routes them.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    os::fd::AsRawFd,
+};
+
+use anyhow::{Context, Result, ensure};
+use nix::net::if_::if_nametoindex;
+use rtnetlink::{
+    Handle, LinkMessageBuilder, LinkUnspec, LinkVeth,
+    packet_route::link::{InfoData, InfoVeth, LinkMessage},
+};
+
+use super::Namespace;
+use crate::kernel::PassThrough;
+
+/// Address of the server's end.
+pub const SERVER_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+/// Address of the client's end.
+pub const CLIENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
+/// Length of the prefix that both share.
+const PREFIX_BITS: u8 = 24;
+
+/// The longest name of an interface, in bytes (`IFNAMSIZ` less its terminator).
+const MAX_NAME_BYTES: usize = 15;
+
+/// A veth pair, one end in each of two namespaces, up and with addresses. The kernel removes it
+/// with either namespace.
+#[derive(Debug)]
+pub struct VethPair {
+    /// Name of the server's end, in the server's namespace.
+    pub server: String,
+    /// Index of the server's end.
+    pub server_index: u32,
+    /// Name of the client's end, in the client's namespace.
+    pub client: String,
+    /// Index of the client's end.
+    pub client_index: u32,
+    /// Keeps the client's end able to receive what the server's end sends from its XDP hook.
+    _pass_through: PassThrough,
+}
+
+impl VethPair {
+    /// Makes the pair.
+    ///
+    /// What an XDP program sends out of one end of a veth pair is received by the other only if
+    /// NAPI runs there, and is lost without a trace otherwise. An XDP program on the client's end
+    /// that passes everything makes NAPI run.
+    ///
+    /// # Errors
+    ///
+    /// Where a name is too long or the kernel refuses.
+    pub fn create(server: (&Namespace, &str), client: (&Namespace, &str)) -> Result<Self> {
+        for name in [server.1, client.1] {
+            ensure!(
+                (1..=MAX_NAME_BYTES).contains(&name.len()),
+                "{name:?} is no name of an interface: it must have 1 to {MAX_NAME_BYTES} bytes"
+            );
+        }
+        let peer = LinkMessageBuilder::<LinkUnspec>::new()
+            .name(client.1.into())
+            .setns_by_fd(client.0.as_raw_fd())
+            .build();
+        let pair = LinkMessageBuilder::<LinkVeth>::new(server.1, client.1)
+            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
+            .build();
+        let server_index = server.0.run(|| set_up(server.1, Some(pair), SERVER_ADDRESS))??;
+        let (client_index, pass_through) = client.0.run(|| {
+            let index = set_up(client.1, None, CLIENT_ADDRESS)?;
+            anyhow::Ok((index, PassThrough::attach(index)?))
+        })??;
+        Ok(Self {
+            server: server.1.into(),
+            server_index,
+            client: client.1.into(),
+            client_index,
+            _pass_through: pass_through,
+        })
+    }
+}
+
+/// Adds a link where one is given, and gives the interface its address. Returns its index. Runs
+/// in the namespace that the calling thread is in.
+fn set_up(name: &str, link: Option<LinkMessage>, address: Ipv4Addr) -> Result<u32> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async {
+        let (connection, handle, _) = rtnetlink::new_connection().context("no netlink socket")?;
+        tokio::spawn(connection);
+        if let Some(link) = link {
+            handle.link().add(link).execute().await.with_context(|| {
+                format!("cannot make the veth pair {name} (needs CAP_NET_ADMIN)")
+            })?;
+        }
+        let index = if_nametoindex(name).with_context(|| format!("{name} is not there"))?;
+        handle
+            .address()
+            .add(index, IpAddr::V4(address), PREFIX_BITS)
+            .execute()
+            .await
+            .with_context(|| format!("cannot give {name} the address {address}"))?;
+        bring_up(&handle, index).await?;
+        // Always the first interface of a namespace.
+        bring_up(&handle, 1).await?;
+        Ok(index)
+    })
+}
+
+async fn bring_up(handle: &Handle, index: u32) -> Result<()> {
+    let up = LinkUnspec::new_with_index(index).up().build();
+    handle.link().set(up).execute().await.with_context(|| format!("cannot bring up link {index}"))
+}
