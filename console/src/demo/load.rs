@@ -26,6 +26,9 @@ use crate::{
 /// A client that has failed so often gives up.
 const MAX_ERRORS: u64 = 20;
 
+/// Latencies are told apart up to here; what takes longer is counted as this.
+const LONGEST_NS: u64 = 60_000_000_000;
+
 /// How many times in one round files of a size are asked for: `(up to so many bytes, times)`.
 const WEIGHTS: [(u32, usize); 4] = [(4 << 10, 32), (64 << 10, 8), (1 << 20, 2), (u32::MAX, 1)];
 
@@ -68,7 +71,7 @@ impl Outcome {
             body_bytes: 0,
             errors: 0,
             first_error: None,
-            latency_ns: Histogram::new(3).expect("three significant digits are possible"),
+            latency_ns: Histogram::new_with_max(LONGEST_NS, 3).expect("a sound range"),
             duration: Duration::ZERO,
         }
     }
@@ -256,6 +259,19 @@ mod tests {
         let round = round(&targets);
         let times = |path| round.iter().filter(|target| target.path == path).count();
         assert_eq!([times("/s"), times("/m"), times("/l"), times("/x")], [32, 8, 2, 1]);
+    }
+
+    #[test]
+    fn latencies_of_several_clients_are_put_together() {
+        let mut sum = Outcome::new();
+        for latency_ns in [20_000, 30_000, 90_000_000_000] {
+            let mut one = Outcome::new();
+            one.latency_ns.saturating_record(latency_ns);
+            sum.add(one);
+        }
+        let at = |quantile| sum.latency_ns.value_at_quantile(quantile) / 1_000;
+        assert_eq!((at(0.3), at(0.6), sum.latency_ns.len()), (20, 30, 3));
+        assert!(sum.latency_ns.max() >= LONGEST_NS);
     }
 
     #[test]

@@ -1,4 +1,194 @@
 //! A private network with a site and a load, made and removed.
+//!
+//! Nothing outside two network namespaces is touched: no interface of the machine, none of its
+//! ports. Whatever ends the demo, short of SIGKILL, leaves no trace of it; after a SIGKILL the
+//! next demo tidies up.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`client`] | one keep-alive connection over an ordinary socket |
+//! | [`load`] | clients that ask for everything and check every answer |
+//! | [`report`] | what a demo without a console says at its end |
+
 pub mod client;
 pub mod load;
+mod private_server;
 pub mod report;
+mod site;
+
+use std::{
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+pub use self::private_server::PrivateServer;
+use self::{
+    load::{Load, Target},
+    report::Report,
+    site::UnpackedSite,
+};
+use crate::{
+    content::Site,
+    kernel::Live,
+    net::{
+        namespace::{self, is_permission_error},
+        undo::Hold,
+    },
+    server::{Change, Server},
+    tui,
+};
+
+/// What the names of the demo's namespaces and interfaces begin with.
+const NAME: &str = "demo";
+
+/// How the demo is run.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Open no console: put load on the server for a while and print a report
+    #[arg(long)]
+    pub headless: bool,
+    /// How long to put load on the server with --headless
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// Print the report of --headless as JSON
+    #[arg(long, requires = "headless")]
+    pub json: bool,
+    /// Serve the files of this folder instead of the demo site
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// How many connections put load on the server
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub connections: u16,
+    /// Draw the console with ASCII characters only
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+/// Runs the demo until its time is over or its console is left. Without a terminal there is no
+/// console.
+///
+/// The exit code says whether something was served and every answer was right.
+///
+/// # Errors
+///
+/// Where the network cannot be made, the server cannot be attached or the site cannot be read.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let stage = Stage::set(options).map_err(|error| {
+        if is_permission_error(&error) {
+            error.context("the demo makes network namespaces and loads programs into the kernel, which needs root; run: sudo zeroserve-tui demo")
+        } else {
+            error
+        }
+    })?;
+    if options.headless || !io::stdout().is_terminal() {
+        stage.without_console(options)
+    } else {
+        stage.with_console(options)
+    }
+}
+
+/// Everything the demo is made of. Fields are dropped in this order.
+struct Stage {
+    live: Live,
+    targets: Vec<Target>,
+    server: PrivateServer,
+    _site: Option<UnpackedSite>,
+}
+
+impl Stage {
+    fn set(options: &Options) -> Result<Self> {
+        namespace::sweep(sweep);
+        say("making two network namespaces, and attaching a server in one of them");
+        let (mut live, server) = PrivateServer::start(NAME)?;
+        let (unpacked, root) = match &options.root {
+            Some(root) => (None, root.clone()),
+            None => {
+                let site = UnpackedSite::create()?;
+                let root = site.root().to_owned();
+                (Some(site), root)
+            }
+        };
+        let targets = publish(&mut live, &root)?;
+        say(&format!(
+            "serving at http://{} in the namespace {}; look at it from {}",
+            server.address(),
+            server.network.server.name(),
+            server.network.client.name()
+        ));
+        Ok(Self { live, targets, server, _site: unpacked })
+    }
+
+    fn load(&self, options: &Options) -> Result<Load> {
+        let connections = usize::from(options.connections);
+        let Self { server, targets, .. } = self;
+        Load::start(&server.network.client, server.address(), targets, connections)
+    }
+
+    fn without_console(mut self, options: &Options) -> Result<ExitCode> {
+        let Options { seconds, connections, .. } = options;
+        say(&format!("{connections} connections ask for everything for {seconds} s"));
+        let load = self.load(options)?;
+        thread::sleep(Duration::from_secs(*seconds));
+        let outcome = load.stop()?;
+        let totals = self.live.sample()?.totals();
+        let report = Report::new(&outcome, usize::from(options.connections), &totals);
+        if options.json {
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        } else {
+            print!("{report}");
+        }
+        Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn with_console(self, options: &Options) -> Result<ExitCode> {
+        // The console restores the terminal on a signal before it returns.
+        let hold = Hold::new();
+        let load = self.load(options)?;
+        let Self { live, server, _site, .. } = self;
+        let mut console = tui::Options::from_environment(tui::Leaving::StopsServing);
+        console.ascii = options.ascii;
+        server.network.server.run(|| tui::run(Box::new(live), console))??;
+        let outcome = load.stop()?;
+        drop((server, _site));
+        drop(hold);
+        let seconds = outcome.duration.as_secs();
+        say(&format!("served {} requests in {seconds} s and left no trace", outcome.requests));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Removes what a demo of that process id left behind when it was killed.
+fn sweep(pid: u32) {
+    site::sweep(pid);
+    private_server::sweep(NAME, pid);
+}
+
+/// Publishes a folder and says what must come back.
+fn publish(live: &mut Live, root: &Path) -> Result<Vec<Target>> {
+    let site = Site::scan(root)?;
+    for skipped in &site.skipped {
+        say(&format!("not served: {skipped}"));
+    }
+    let mut targets = Vec::with_capacity(site.files.len());
+    for (path, rendered) in site.render() {
+        let rendered = Arc::new(rendered?);
+        targets.push(Target::new(&path, Arc::clone(&rendered)));
+        live.apply(Change::Add(path.clone(), rendered))
+            .with_context(|| format!("cannot publish {path}"))?;
+    }
+    ensure!(!targets.is_empty(), "there is nothing to serve in {}", root.display());
+    say(&format!("published {} paths from {}", targets.len(), root.display()));
+    Ok(targets)
+}
+
+/// Tells a person what is being done; the report has standard output to itself.
+fn say(what: &str) {
+    eprintln!("demo: {what}");
+}

@@ -41,7 +41,7 @@ pub struct Namespace {
 
 impl Namespace {
     /// Makes a namespace. Its name, which `ip netns` lists, is made unique with the process id
-    /// and a count: `zeroserve-<name>-<pid>-<count>`.
+    /// and a count: `zeroserve-<name>-<pid>-<count>`. Interfaces in it speak IPv4 only.
     ///
     /// # Errors
     ///
@@ -172,7 +172,17 @@ fn unshare_onto(path: &Path) -> Result<File> {
     // The thread's own entry: `/proc/self` is that of the main thread, which has not moved.
     let own = "/proc/thread-self/ns/net";
     mount(Some(own), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+    silence()?;
     Ok(File::open(own)?)
+}
+
+/// Turns IPv6 off for the interfaces to come in the calling thread's namespace. Otherwise each
+/// would announce itself for a while, and packets could not be counted exactly.
+fn silence() -> io::Result<()> {
+    match fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1") {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Unmounts and removes a namespace's name. The kernel removes the namespace, with every

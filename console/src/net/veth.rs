@@ -40,7 +40,7 @@ pub struct VethPair {
     /// Index of the client's end.
     pub client_index: u32,
     /// Keeps the client's end able to receive what the server's end sends from its XDP hook.
-    _pass_through: PassThrough,
+    pub pass_through: Option<PassThrough>,
 }
 
 impl VethPair {
@@ -77,7 +77,7 @@ impl VethPair {
             server_index,
             client: client.1.into(),
             client_index,
-            _pass_through: pass_through,
+            pass_through: Some(pass_through),
         })
     }
 }
