@@ -1,4 +1,24 @@
 //! The harness of the tests: namespaces, clients, packets.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`lab`] | a server in a private network, and clients of several kinds |
+//! | [`frames`] | frames as clients send them, built and read by an independent implementation |
+//! | [`bench`] | the XDP program, run on single frames |
+//! | [`binary`] | the console's binary, also on a terminal |
+//! | [`browser`] | a browser without a window |
+//! | [`traces`] | what a server or a demo could leave behind |
+//! | [`wrk`] | runs wrk and reads its report |
+
+pub mod bench;
+pub mod binary;
+pub mod browser;
+pub mod frames;
+pub mod lab;
+pub mod traces;
+pub mod wrk;
+
+pub use lab::Lab;
 
 /// Fails the test, saying what to do, unless it runs as root.
 ///
@@ -9,6 +29,17 @@ pub fn require_root() {
     assert!(
         nix::unistd::geteuid().is_root(),
         "this test makes network namespaces and loads programs into the kernel; run it as root, \
-         as tests/run does: sudo tests/run"
+         as in: sudo tests/run"
     );
+}
+
+/// Fails the test, saying what to do, unless a program is installed.
+///
+/// # Panics
+///
+/// Where it is not in the `PATH`.
+pub fn require_program(name: &str) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    assert!(found, "this test needs {name}, which is not in the PATH; tests/run installs it");
 }

@@ -1,0 +1,228 @@
+//! Compares this server with nginx, in one run and on the same machine. A benchmark: it measures
+//! and prints, and never fails because of a time.
+//!
+//! nginx is measured twice: on the veth pair that this server is attached to, and on one without
+//! any XDP program. A veth interface with an XDP program on it loses segmentation offload, so on
+//! the first nginx runs with a handicap that is this server's doing.
+
+use std::{
+    fs,
+    net::TcpStream,
+    path::Path,
+    process::{Child, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use aya::programs::loaded_programs;
+use clap::Parser;
+use nix::sys::signal::Signal;
+use zeroserve_shared::map::{EGRESS_PROGRAM, XDP_PROGRAM};
+use zeroserve_tests::{
+    Lab, binary,
+    lab::noise,
+    require_program, require_root,
+    wrk::{self, Measured},
+};
+use zeroserve_tui::net::{Namespace, PrivateNetwork};
+
+/// The files, with how many connections ask for each.
+const FILES: [(&str, usize, u32); 2] = [("small", 272, 32), ("large", 945_000, 32)];
+
+/// The port that nginx listens on, in the server's namespace.
+const NGINX_PORT: u16 = 8080;
+
+/// Compares Zeroserve with nginx over a veth pair in network namespaces of its own.
+#[derive(Parser)]
+struct Options {
+    /// How often each server is measured with each file; the servers take turns
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    rounds: u32,
+    /// How long each measurement lasts
+    #[arg(long, default_value_t = 5, value_name = "S")]
+    seconds: u32,
+}
+
+/// A server to be measured.
+struct Contestant<'a> {
+    name: &'static str,
+    client: &'a Namespace,
+    origin: String,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    require_root();
+    require_program("wrk");
+    require_program("nginx");
+    let mut lab = Lab::new()?;
+    let folder = tempfile::tempdir()?;
+    fs::create_dir(folder.path().join("site"))?;
+    for (name, bytes, _) in FILES {
+        let body = noise(1, bytes);
+        lab.publish(&format!("/{name}"), &body)?;
+        fs::write(folder.path().join("site").join(name), &body)?;
+    }
+    // Workers of nginx run as another user.
+    make_readable(folder.path())?;
+    let mut plain = PrivateNetwork::create("benc")?;
+    plain.veth.pass_through = None;
+    let beside = Nginx::start(&lab.server.network, &folder.path().join("beside"), folder.path())?;
+    let alone = Nginx::start(&plain, &folder.path().join("alone"), folder.path())?;
+    let contestants = [
+        Contestant {
+            name: "zeroserve",
+            client: lab.client(),
+            origin: format!("http://{}", lab.server.address()),
+        },
+        Contestant {
+            name: "nginx, same veth",
+            client: lab.client(),
+            origin: format!("http://{}", lab.server.network.server_at(NGINX_PORT)),
+        },
+        Contestant {
+            name: "nginx, no XDP",
+            client: &plain.client,
+            origin: format!("http://{}", plain.server_at(NGINX_PORT)),
+        },
+    ];
+    describe(&options)?;
+    for (name, bytes, connections) in FILES {
+        let measured = measure(&contestants, &options, name, connections)?;
+        report(&contestants, &measured, bytes, connections);
+    }
+    drop((beside, alone));
+    Ok(())
+}
+
+/// Measures every contestant in every round, so that what disturbs the machine disturbs all.
+fn measure(
+    contestants: &[Contestant<'_>],
+    options: &Options,
+    file: &str,
+    connections: u32,
+) -> Result<Vec<Vec<Measured>>> {
+    let mut measured = vec![Vec::new(); contestants.len()];
+    for round in 1..=options.rounds {
+        for (contestant, results) in contestants.iter().zip(&mut measured) {
+            let url = format!("{}/{file}", contestant.origin);
+            let wrk = contestant.client.command("wrk");
+            let result = wrk::run(wrk, connections, options.seconds, &url)
+                .with_context(|| format!("{}, round {round}", contestant.name))?;
+            eprintln!(
+                "{file}, round {round}, {}: {:.0} requests/s",
+                contestant.name, result.requests_per_s
+            );
+            results.push(result);
+        }
+    }
+    Ok(measured)
+}
+
+/// Prints the medians over the rounds, and how they compare with the first contestant's.
+fn report(
+    contestants: &[Contestant<'_>],
+    measured: &[Vec<Measured>],
+    bytes: usize,
+    connections: u32,
+) {
+    let column = |results: &[Measured], field: fn(&Measured) -> f64| {
+        median(results.iter().map(field).collect())
+    };
+    println!("\n{bytes} bytes, {connections} connections, keep-alive; medians over the rounds");
+    println!(
+        "{:18} {:>12} {:>10} {:>9} {:>9} {:>7}",
+        "", "requests/s", "MB/s", "p50 ms", "p99 ms", "ratio"
+    );
+    let mut first = None;
+    for (contestant, results) in contestants.iter().zip(measured) {
+        let requests_per_s = column(results, |one| one.requests_per_s);
+        let (p50, p99) = (column(results, |one| one.p50_ms), column(results, |one| one.p99_ms));
+        let ratio = *first.get_or_insert(requests_per_s) / requests_per_s;
+        let megabytes_per_s = requests_per_s * bytes as f64 / 1e6;
+        println!(
+            "{:18} {requests_per_s:12.0} {megabytes_per_s:10.1} {p50:9.3} {p99:9.3} {ratio:6.2}x",
+            contestant.name
+        );
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+/// Says what is measured, on what, and what the programs cost the verifier.
+fn describe(options: &Options) -> Result<()> {
+    let Options { rounds, seconds } = options;
+    let kernel = nix::sys::utsname::uname()?;
+    println!(
+        "Linux {}, {} CPUs",
+        kernel.release().display(),
+        std::thread::available_parallelism()?
+    );
+    println!("wrk -t1, {seconds} s each, {rounds} rounds in which the servers take turns.");
+    println!("Client and server in two network namespaces, connected by a veth pair.");
+    println!("nginx: tests/nginx.conf, one worker a CPU, files in its open-file cache.");
+    println!("ratio: zeroserve's requests/s divided by this line's.");
+    println!("\ninstructions that the verifier walked through:");
+    for program in loaded_programs() {
+        let program = program?;
+        let name = program.name_as_str().unwrap_or_default().to_owned();
+        // The kernel keeps 15 bytes of a program's name.
+        let ours = |full: &str| full.get(..15).unwrap_or(full) == name;
+        if (ours(XDP_PROGRAM) || ours(EGRESS_PROGRAM))
+            && let Some(count) = program.verified_instruction_count()
+        {
+            println!("{name:18} {count:>12}");
+        }
+    }
+    Ok(())
+}
+
+/// A running nginx, stopped when dropped.
+struct Nginx {
+    master: Child,
+}
+
+impl Nginx {
+    /// Starts nginx on the server's end of a network. `folder` is for its own files; the site is
+    /// in `shared`.
+    fn start(network: &PrivateNetwork, folder: &Path, shared: &Path) -> Result<Self> {
+        fs::create_dir(folder)?;
+        std::os::unix::fs::symlink(shared.join("site"), folder.join("site"))?;
+        let template = include_str!("../../nginx.conf");
+        let settings = template
+            .replace("FOLDER", &folder.display().to_string())
+            .replace("PORT", &NGINX_PORT.to_string());
+        let file = folder.join("nginx.conf");
+        fs::write(&file, settings)?;
+        make_readable(folder)?;
+        let mut nginx = network.server.command("nginx");
+        nginx.arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
+        let master = nginx.stdin(Stdio::null()).spawn().context("nginx did not start")?;
+        let mut running = Self { master };
+        let address = network.server_at(NGINX_PORT);
+        binary::wait_until("nginx listens", || {
+            if let Some(status) = running.master.try_wait()? {
+                bail!("nginx ended at once: {status}");
+            }
+            Ok(network.client.run(|| TcpStream::connect(address))?.is_ok())
+        })?;
+        Ok(running)
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // The master ends its workers; killed outright it would leave them behind.
+        if binary::send(&self.master, Signal::SIGTERM).is_ok() {
+            let _ = self.master.wait();
+        }
+    }
+}
+
+fn make_readable(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?)
+}

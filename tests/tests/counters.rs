@@ -1,0 +1,105 @@
+//! The books: every packet, every request and every byte is accounted for.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use zeroserve_shared::{counters::RouteHits, route::FixedRoute};
+use zeroserve_tests::{
+    Lab,
+    lab::{check_books, noise},
+};
+use zeroserve_tui::server::Server;
+
+/// How long to wait for the last acknowledgments, which clients delay.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until so much has been counted for a path. Fails if more is, or if it never is.
+fn wait_for_hits(lab: &mut Lab, path: &str, expected: RouteHits) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let hits = lab.hits(path)?;
+        if hits == expected {
+            return Ok(());
+        }
+        let over = hits.requests > expected.requests
+            || hits.delivered_bytes > expected.delivered_bytes
+            || Instant::now() > deadline;
+        assert!(!over, "{path}: {hits:?} was counted, not {expected:?}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn hits_and_delivered_bytes_are_those_that_clients_saw() -> Result<()> {
+    let mut lab = Lab::new()?;
+    let files = [("/small", 200, 40), ("/medium", 20_000, 20), ("/large", 2_000_000, 5)];
+    for (path, bytes, _) in files {
+        lab.publish(path, &noise(1, bytes))?;
+    }
+    let mut expected = Vec::new();
+    for (path, _, requests) in files {
+        let mut connection = lab.connect()?;
+        let mut delivered_bytes = 0;
+        for _ in 0..requests {
+            let response = connection.get(path)?;
+            assert_eq!(response.status, 200, "{path}");
+            delivered_bytes += (response.head.len() + response.body.len()) as u64;
+        }
+        let head = connection.request("HEAD", path, "")?;
+        delivered_bytes += head.head.len() as u64;
+        expected.push((path, RouteHits { requests: requests + 1, delivered_bytes }));
+    }
+    for (path, hits) in expected {
+        wait_for_hits(&mut lab, path, hits)?;
+    }
+    let requests = files.iter().map(|(_, _, requests)| requests + 1).sum::<u64>();
+    assert_eq!(lab.totals()?.requests, requests);
+    check_books(&lab.totals()?);
+    Ok(())
+}
+
+#[test]
+fn misses_are_counted_for_the_fixed_route_that_answers_them() -> Result<()> {
+    let mut lab = Lab::new()?;
+    let mut connection = lab.connect()?;
+    for _ in 0..5 {
+        assert_eq!(connection.get("/nothing")?.status, 404);
+    }
+    let sample = lab.live.sample()?;
+    let index = FixedRoute::NotFound as u32;
+    let hits = sample.hits.iter().find(|(other, _)| *other == index);
+    assert_eq!(hits.map(|(_, hits)| hits.requests), Some(5));
+    Ok(())
+}
+
+#[test]
+fn every_packet_that_clients_send_is_counted_in_and_out() -> Result<()> {
+    let mut lab = Lab::new()?;
+    lab.publish("/file", &noise(1, 300_000))?;
+    let before = interface_packets(&lab)?;
+    let counted_before = lab.totals()?.packets_in;
+    for _ in 0..10 {
+        let mut connection = lab.connect()?;
+        for _ in 0..5 {
+            connection.get("/file")?;
+        }
+    }
+    // What passes the program or not, the interface has received it before.
+    let received = interface_packets(&lab)? - before;
+    let counted = lab.totals()?.packets_in - counted_before;
+    assert!(counted > 100, "only {counted} packets were counted");
+    assert!(counted <= received, "{counted} packets were counted, {received} received");
+    check_books(&lab.totals()?);
+    Ok(())
+}
+
+/// Packets that the client's end has handed to the server's.
+fn interface_packets(lab: &Lab) -> Result<u64> {
+    let name = &lab.server.network.veth.client;
+    let table = lab.client().run(|| std::fs::read_to_string("/proc/thread-self/net/dev"))??;
+    let line = table.lines().find_map(|line| line.trim_start().strip_prefix(name.as_str()));
+    let fields = line.and_then(|line| line.strip_prefix(':')).unwrap_or_default();
+    // Eight fields about receiving come first; the tenth is the number of packets sent.
+    let sent = fields.split_whitespace().nth(9).and_then(|field| field.parse().ok());
+    Ok(sent.unwrap_or_default())
+}
