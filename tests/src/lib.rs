@@ -5,8 +5,10 @@
 //! | [`lab`] | a server in a private network, and clients of several kinds |
 //! | [`frames`] | frames as clients send them, built and read by an independent implementation |
 //! | [`bench`] | the XDP program, run on single frames |
+//! | [`host`] | a private network with nothing attached, for the binary to be used in |
 //! | [`binary`] | the console's binary, also on a terminal |
 //! | [`browser`] | a browser without a window |
+//! | [`transfer`] | a transfer that goes on while something else happens |
 //! | [`traces`] | what a server or a demo could leave behind |
 //! | [`wrk`] | runs wrk and reads its report |
 
@@ -14,10 +16,13 @@ pub mod bench;
 pub mod binary;
 pub mod browser;
 pub mod frames;
+pub mod host;
 pub mod lab;
 pub mod traces;
+pub mod transfer;
 pub mod wrk;
 
+pub use host::Host;
 pub use lab::Lab;
 
 /// Fails the test, saying what to do, unless it runs as root.

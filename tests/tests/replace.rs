@@ -1,8 +1,6 @@
 //! Replacing and removing under load: every answer is wholly of one version.
 
 use std::{
-    io::Read,
-    net::TcpStream,
     process::Stdio,
     sync::{
         Arc,
@@ -12,13 +10,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use zeroserve_shared::response::DATE_BYTES;
 use zeroserve_tests::{
     Lab,
     lab::{check_books, noise, rendered},
+    transfer::{Transfer, UNBUFFERED_BYTES},
 };
 use zeroserve_tui::{
-    content::Rendered,
     demo::client::Connection,
     server::{Change, ChangeError, Server},
 };
@@ -120,44 +117,12 @@ fn other_routes_come_and_go_during_transfers_without_a_trace_in_them() -> Result
     Ok(())
 }
 
-/// A transfer of which only the beginning has been read.
-struct Begun {
-    stream: TcpStream,
-    received: Vec<u8>,
-}
-
-/// How much of it has been read: far less than sockets buffer of the rest.
-const BEGINNING_BYTES: usize = 100_000;
-/// A body so large that sockets cannot buffer the rest of it.
-const LARGE_BYTES: usize = 48 << 20;
-
-impl Begun {
-    fn new(lab: &Lab, path: &str) -> Result<Self> {
-        let mut connection = lab.connect()?;
-        connection.send(format!("GET {path} HTTP/1.1\r\nHost: lab\r\n\r\n").as_bytes())?;
-        let mut stream = connection.stream().try_clone()?;
-        let mut received = vec![0; BEGINNING_BYTES];
-        stream.read_exact(&mut received)?;
-        Ok(Self { stream, received })
-    }
-
-    /// Reads the rest, which must be that of `published`.
-    fn finish(mut self, published: &Rendered) -> Result<()> {
-        self.received.resize(published.bytes.len(), 0);
-        self.stream.read_exact(&mut self.received[BEGINNING_BYTES..])?;
-        let date = published.date_offset as usize..published.date_offset as usize + DATE_BYTES;
-        ensure!(self.received[..date.start] == published.bytes[..date.start], "another head");
-        ensure!(self.received[date.end..] == published.bytes[date.end..], "it is damaged");
-        Ok(())
-    }
-}
-
 #[test]
 fn a_transfer_ends_with_the_version_it_began_with() -> Result<()> {
     let mut lab = Lab::new()?;
-    let old = rendered(&noise(1, LARGE_BYTES));
+    let old = rendered(&noise(1, UNBUFFERED_BYTES));
     lab.live.apply(Change::Add("/file".parse()?, Arc::clone(&old)))?;
-    let transfer = Begun::new(&lab, "/file")?;
+    let transfer = Transfer::begin(lab.connect()?, "/file")?;
     lab.replace("/file", b"new")?;
     assert_eq!(lab.connect()?.get("/file")?.body, b"new");
     transfer.finish(&old)
@@ -166,9 +131,9 @@ fn a_transfer_ends_with_the_version_it_began_with() -> Result<()> {
 #[test]
 fn a_transfer_of_what_is_removed_meanwhile_is_completed() -> Result<()> {
     let mut lab = Lab::new()?;
-    let old = rendered(&noise(1, LARGE_BYTES));
+    let old = rendered(&noise(1, UNBUFFERED_BYTES));
     lab.live.apply(Change::Add("/file".parse()?, Arc::clone(&old)))?;
-    let transfer = Begun::new(&lab, "/file")?;
+    let transfer = Transfer::begin(lab.connect()?, "/file")?;
     lab.remove("/file")?;
     assert_eq!(lab.connect()?.get("/file")?.status, 404);
     // The slots of what is retired may be wanted by then.
