@@ -252,13 +252,15 @@ impl<'a> Publisher<'a> {
 
     /// The versions that live flows name. Dead flows are removed.
     fn versions_in_flight(&mut self) -> anyhow::Result<HashSet<VersionId>> {
-        let now_s = clock::monotonic().as_secs() as u32;
+        // The kernel side keeps the low 32 bits of the milliseconds.
+        let now_ms = clock::monotonic().as_millis() as u32;
         let (keys, flows) =
             self.maps.flow_table.read(usize::MAX).context("cannot read the flows")?;
         let mut in_flight = HashSet::new();
         for (key, flow) in keys.iter().zip(flows) {
-            let idle_s = now_s.saturating_sub(flow.touched_s);
-            if u64::from(idle_s) > DEAD_AFTER.as_secs() {
+            let idle_ms = now_ms.wrapping_sub(flow.touched_ms);
+            // Less than zero: touched since the clock was read.
+            if idle_ms < u32::MAX / 2 && u128::from(idle_ms) > DEAD_AFTER.as_millis() {
                 // The kernel side may have removed it first.
                 let _ = self.maps.flows.remove(&Raw(*key));
             } else if !flow.version.is_none() {

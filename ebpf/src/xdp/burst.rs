@@ -28,8 +28,15 @@ use crate::xdp::{
 #[derive(Clone, Copy)]
 pub(super) struct Carrier {
     pub(super) descriptor: Descriptor,
+    /// Keeps the layout free of padding, and the IP header aligned.
+    pub(super) reserved: [u8; 2],
     pub(super) headers: Headers,
 }
+
+/// What a carrier has in front of its headers, in bytes.
+pub(super) const FRONT_BYTES: i32 = (size_of::<Carrier>() - HEADER_BYTES) as i32;
+
+const _: () = assert!(DESCRIPTOR_BYTES + 2 + HEADER_BYTES == size_of::<Carrier>());
 
 /// Sends what the flow may send now; [`Reason::AckConsumed`] if that is nothing.
 #[unsafe(no_mangle)]
@@ -56,7 +63,7 @@ fn send(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     };
     scratch.burst = scratch.burst.wrapping_add(1);
     // One field at a time: a struct would be put together on the stack first.
-    let Carrier { descriptor, headers } = &mut scratch.carrier;
+    let Carrier { descriptor, headers, .. } = &mut scratch.carrier;
     descriptor.magic = MAGIC;
     descriptor.burst = scratch.burst;
     descriptor.slot = flow.version.slot();
@@ -91,7 +98,7 @@ fn in_place(ingress: &mut Ingress<'_>) -> bool {
 fn broadcast(ingress: &mut Ingress<'_>, segments: u32) -> Ending {
     let packet = ingress.packet;
     if !packet.resize(HEADER_BYTES as u32)
-        || !packet.extend_front(DESCRIPTOR_BYTES as i32)
+        || !packet.extend_front(FRONT_BYTES)
         || !packet.write(0, &ingress.scratch.carrier)
     {
         return Ending::of(Reason::FrameTooTight);

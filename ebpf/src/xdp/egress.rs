@@ -11,12 +11,13 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use zeroserve_ebpf::{
-    descriptor::{self, DESCRIPTOR_BYTES, MAGIC},
+    descriptor::{self, MAGIC},
     wire::HEADER_BYTES,
 };
 use zeroserve_shared::{counters::Counters, reason::Egress};
 
 use crate::xdp::{
+    burst::FRONT_BYTES,
     maps::{COUNTERS, POSITION, SCRATCH},
     packet::Packet,
     slice,
@@ -33,7 +34,7 @@ pub(super) struct Position {
 
 /// Entered for every clone.
 #[xdp(map = "devmap")]
-pub fn zeroserve_egress(context: XdpContext) -> u32 {
+pub(super) fn zeroserve_egress(context: XdpContext) -> u32 {
     let Some(counters) = COUNTERS.get_ptr_mut(0) else {
         return XDP_DROP;
     };
@@ -66,7 +67,7 @@ fn depart(packet: Packet, counters: &mut Counters) -> Egress {
         return Egress::Surplus;
     }
     let bytes = HEADER_BYTES as u32 + (range.end - range.start);
-    if !packet.extend_front(-(DESCRIPTOR_BYTES as i32)) || !packet.resize(bytes) {
+    if !packet.extend_front(-FRONT_BYTES) || !packet.resize(bytes) {
         return Egress::NoTailroom;
     }
     if !slice::write(packet, range, scratch) {

@@ -25,7 +25,7 @@ use crate::xdp::{
 
 /// Entered for every packet that the interface receives.
 #[xdp]
-pub fn zeroserve(context: XdpContext) -> u32 {
+pub(super) fn zeroserve(context: XdpContext) -> u32 {
     let Some(counters) = COUNTERS.get_ptr_mut(0) else {
         return Verdict::Aborted as u32;
     };

@@ -30,7 +30,7 @@ use crate::xdp::{
 /// Fills a frame of the right size with one segment of the response that the carrier describes.
 #[inline(always)]
 pub(super) fn write(packet: Packet, range: Range, scratch: &mut Scratch) -> bool {
-    let Carrier { descriptor, headers: template } = &scratch.carrier;
+    let Carrier { descriptor, headers: template, .. } = &scratch.carrier;
     let Some(payload_sum) = copy(packet, descriptor, range) else {
         return false;
     };
