@@ -64,7 +64,9 @@ fn grow(flow: &mut Flow, newly: u32) {
 #[inline(always)]
 fn time_out(flow: &mut Flow, now_ms: u32) {
     let in_flight = distance(flow.send_next, flow.send_unacknowledged);
-    if in_flight <= 0 || now_ms.wrapping_sub(flow.progress_ms) < QUIET_MS {
+    let is_little = in_flight <= TIMEOUT_SEGMENTS as i32 * flow.mss as i32;
+    let is_quiet = now_ms.wrapping_sub(flow.progress_ms) >= QUIET_MS;
+    if in_flight <= 0 || !is_little && !is_quiet {
         return;
     }
     if flow.flags & TIMED_OUT == 0 {

@@ -14,7 +14,7 @@ use zeroserve_shared::flow::Flow;
 
 use crate::wire::{
     options::{MAX_BLOCKS, SackBlock},
-    sequence::distance,
+    sequence::{distance, earlier},
 };
 
 pub mod acknowledge;
@@ -67,10 +67,14 @@ pub const TIMEOUT_SEGMENTS: u32 = 3;
 /// The largest congestion window, in bytes.
 pub const MAX_WINDOW_BYTES: u32 = 4 << 20;
 
-/// A repeat of the request counts as a timeout only if nothing has been acknowledged for so long.
-/// Before that the client's timer merely ran out of acknowledged request bytes: no stack waits
-/// less than this.
+/// With more in flight than [`TIMEOUT_SEGMENTS`], a repeat of the request counts as a timeout only
+/// if nothing has been acknowledged for so long. Before that the client's timer merely ran out of
+/// acknowledged request bytes.
 pub const QUIET_MS: u32 = 30;
+
+/// Where slow start ends at first, in segments: more than most paths hold, and less than the
+/// queues of a virtual link overflow at.
+pub const SLOW_START_SEGMENTS: u32 = 64;
 
 /// What a packet says about what we have sent.
 #[repr(C)]
@@ -110,6 +114,14 @@ pub fn begin(flow: &mut Flow, response_bytes: u32, now_ms: u32) {
 #[inline(always)]
 pub const fn response_end(flow: &Flow) -> u32 {
     flow.response_start.wrapping_add(flow.response_bytes)
+}
+
+/// What may be acknowledged without anything of the response: never the last byte of the request
+/// while some of the response is missing, even if a segment that is lost by now did so, because
+/// with it the client's timer would stop.
+#[inline(always)]
+pub const fn acknowledgment_alone(flow: &Flow) -> u32 {
+    earlier(flow.acknowledged, flow.receive_next.wrapping_sub(1))
 }
 
 /// Whether a response is on its way.

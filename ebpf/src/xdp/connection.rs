@@ -147,7 +147,8 @@ fn continue_sending(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
         if distance(flow.receive_next, flow.acknowledged) > 1 {
             flow.acknowledged = flow.acknowledged.wrapping_add(1);
         }
-        return reply_bare(ingress, flow.send_next, flow.acknowledged, ACK);
+        let acknowledgment = transport::acknowledgment_alone(flow);
+        return reply_bare(ingress, flow.send_next, acknowledgment, ACK);
     }
     Ending::of(if waits { Reason::RequestWaiting } else { Reason::AckConsumed })
 }

@@ -128,7 +128,8 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
     let ending = Ending(burst::zeroserve_send(ingress.context, flow));
     if ending == Ending::of(Reason::AckConsumed) {
         // The client's window is closed.
-        return reply_bare(ingress, flow.send_next, flow.acknowledged, ACK);
+        let acknowledgment = transport::acknowledgment_alone(flow);
+        return reply_bare(ingress, flow.send_next, acknowledgment, ACK);
     }
     ending
 }

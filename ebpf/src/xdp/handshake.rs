@@ -4,6 +4,7 @@
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_ktime_get_coarse_ns};
 use zeroserve_ebpf::{
     cookie::{self, Remembered},
+    transport::SLOW_START_SEGMENTS,
     wire::{
         HEADER_BYTES,
         options::{self, Area, Options},
@@ -98,7 +99,7 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
             send_unacknowledged: segment.acknowledgment,
             send_next: segment.acknowledgment,
             peer_window: u32::from(segment.window) << (window_shift & 0xf),
-            slow_start_threshold: u32::MAX,
+            slow_start_threshold: SLOW_START_SEGMENTS * u32::from(mss),
             mss,
             window_shift,
             ..Flow::default()
