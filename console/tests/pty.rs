@@ -210,7 +210,8 @@ fn a_closed_terminal_ends_the_console() {
     terminal.master = None;
     // The reader lets go with the next output; then the kernel hangs up.
     terminal.closing.store(true, Ordering::SeqCst);
-    assert!(terminal.child.wait().unwrap().success());
+    let status = terminal.child.wait().unwrap();
+    assert!(status.success(), "{status:?}");
 }
 
 #[test]

@@ -128,7 +128,11 @@ fn converse(server: Box<dyn Server>, options: Options) -> anyhow::Result<Exit> {
         let size = screen.size().context("cannot tell the size of the terminal")?;
         let model = Model::new(identity, options, size, SystemTime::now());
         let mut console = Console { model, screen, keys, signals, inbox, workers };
-        let exit = console.turn().await;
+        let exit = match console.turn().await {
+            // Something failed because the terminal was closed, before the signal that says so.
+            Err(_) if terminal::is_gone() => Ok(Exit::Leave),
+            exit => exit,
+        };
         drop((console.keys, console.screen));
         // A change that was confirmed is made, even if somebody left right after.
         console.workers.finish();
@@ -155,11 +159,7 @@ impl Console {
             if self.model.changed {
                 self.model.changed = false;
                 let model = &self.model;
-                match self.screen.draw(|frame| view::view(model, frame)) {
-                    // The signal that says so may still be on its way.
-                    Err(error) if terminal::is_gone(&error) => return Ok(Exit::Leave),
-                    drawn => drawn.context("cannot draw")?,
-                }
+                self.screen.draw(|frame| view::view(model, frame)).context("cannot draw")?;
             }
             let message = tokio::select! {
                 biased;

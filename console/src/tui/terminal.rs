@@ -4,6 +4,7 @@
 use std::{
     fs::File,
     io::{self, IsTerminal as _, Write as _},
+    mem::ManuallyDrop,
     os::{
         fd::{AsFd as _, OwnedFd},
         unix::net::UnixStream,
@@ -39,7 +40,8 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours. Dropping it puts everything back.
 pub(crate) struct Screen {
-    terminal: Terminal<CrosstermBackend<io::Stdout>>,
+    /// Never dropped: its own way of showing the cursor panics where the terminal is gone.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<io::Stdout>>>,
 }
 
 impl Screen {
@@ -51,7 +53,7 @@ impl Screen {
     pub(crate) fn take() -> io::Result<Self> {
         restore_when_panicking();
         take()?;
-        Ok(Self { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))? })
+        Ok(Self { terminal: ManuallyDrop::new(blank()?) })
     }
 
     /// Columns and rows.
@@ -75,7 +77,7 @@ impl Screen {
         // `Terminal::clear` would ask the terminal where its cursor is and wait for the answer,
         // which the reader of keys may get to see first.
         execute!(io::stdout(), terminal::Clear(terminal::ClearType::All))?;
-        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        self.terminal = ManuallyDrop::new(blank()?);
         Ok(())
     }
 
@@ -101,11 +103,17 @@ impl Drop for Screen {
     }
 }
 
-/// Whether an error means that the terminal was closed.
-pub(crate) fn is_gone(error: &io::Error) -> bool {
-    use nix::errno::Errno;
-    let gone = [Errno::EIO, Errno::ENXIO, Errno::EPIPE];
-    error.raw_os_error().is_some_and(|number| gone.contains(&Errno::from_raw(number)))
+/// Nothing drawn yet.
+fn blank() -> io::Result<Terminal<CrosstermBackend<io::Stdout>>> {
+    Terminal::new(CrosstermBackend::new(io::stdout()))
+}
+
+/// Whether the terminal was closed.
+pub(crate) fn is_gone() -> bool {
+    let stdout = io::stdout();
+    let mut screen = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    // Hang-ups and errors are told without being asked for.
+    poll(&mut screen, PollTimeout::ZERO).is_ok_and(|told| told > 0)
 }
 
 fn take() -> io::Result<()> {
