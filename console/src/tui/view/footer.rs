@@ -32,7 +32,7 @@ fn message(note: &Note, frame: &mut Frame<'_>, area: Rect) {
         note.text.clone()
     } else {
         // What follows is in the log.
-        let beginning: String = note.text.chars().take(width.saturating_sub(9)).collect();
+        let beginning: String = note.text.chars().take(width.saturating_sub(11)).collect();
         format!("{beginning} … (L: all)")
     };
     let mut spans = vec![Span::styled(format!(" {sign} "), style), Span::styled(text, style)];

@@ -65,7 +65,7 @@ fn state(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// What must not be overlooked: the server is lost, or faults are being counted.
 fn alarm(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let text = if let Health::Lost(why) = &model.health {
-        format!(" ✗ cannot be read: {why}; the values are the last known")
+        format!(" ✗ {why} (values are the last known)")
     } else {
         let faults: Vec<_> = model
             .rising_faults()
