@@ -74,6 +74,7 @@ impl From<AttachError> for Failure {
             AttachError::AlreadyServing(_) => ("already-serving", REFUSED),
             AttachError::NameTaken(_) => ("name-taken", REFUSED),
             AttachError::StalePins(_) => ("stale-pins", REFUSED),
+            AttachError::OutOfSight(_) => ("out-of-sight", REFUSED),
             AttachError::ForeignProgram { .. } => ("foreign-program", REFUSED),
             AttachError::NoNativeMode { .. } => ("no-native-mode", REFUSED),
             AttachError::MtuTooLarge { .. } => ("mtu-too-large", REFUSED),

@@ -98,6 +98,13 @@ pub enum AttachError {
          clears it away"
     )]
     StalePins(String),
+    /// A zeroserve is on the interface, and its pins cannot be seen from here.
+    #[error(
+        "zeroserve is attached to {0}, but not by way of the BPF filesystem that this command \
+         sees; {hint}",
+        hint = pins::OUT_OF_SIGHT
+    )]
+    OutOfSight(String),
     /// Somebody else's XDP program is on the interface.
     #[error(
         "{interface} has another XDP program ({name}, id {program_id}, {mode} mode), which \
@@ -116,15 +123,16 @@ pub enum AttachError {
     },
     /// The driver cannot run XDP programs.
     #[error(
-        "the driver of {interface} ({driver}) cannot run XDP programs itself, and generic mode \
-         cannot carry the bursts that answers are sent in, so zeroserve does not use it; choose an \
-         interface whose driver supports native XDP"
+        "{interface} cannot run XDP programs in its driver{}, and generic mode cannot carry the \
+         bursts that answers are sent in, so zeroserve does not use it; choose an interface whose \
+         driver supports native XDP",
+        driver.as_ref().map(|driver| format!(" ({driver})")).unwrap_or_default()
     )]
     NoNativeMode {
         /// The interface.
         interface: String,
-        /// Its driver.
-        driver: String,
+        /// Its driver, where it can be known.
+        driver: Option<String>,
     },
     /// The driver refuses XDP because packets may be too large.
     #[error(
@@ -187,10 +195,14 @@ fn check(name: &str) -> Result<Interface, AttachError> {
         if pinned.is_ok_and(|pinned| pinned.program_id == xdp.program_id) {
             return Err(AttachError::AlreadyServing(name.to_owned()));
         }
+        let program = program_name(xdp.program_id);
+        if program == XDP_PROGRAM {
+            return Err(AttachError::OutOfSight(name.to_owned()));
+        }
         return Err(AttachError::ForeignProgram {
             interface: name.to_owned(),
             program_id: xdp.program_id,
-            name: program_name(xdp.program_id),
+            name: program,
             mode: xdp.mode.name(),
         });
     }
@@ -322,10 +334,9 @@ fn why_not_attached(interface: &Interface, error: ProgramError) -> AttachError {
         _ => None,
     };
     match errno {
-        Some(libc::EOPNOTSUPP) => AttachError::NoNativeMode {
-            interface: name,
-            driver: interface.driver.clone().unwrap_or_else(|| "unknown".into()),
-        },
+        Some(libc::EOPNOTSUPP) => {
+            AttachError::NoNativeMode { interface: name, driver: interface.driver.clone() }
+        }
         _ if errno == Some(libc::ERANGE) || interface.mtu_bytes > LARGEST_MTU_BYTES => {
             AttachError::MtuTooLarge { interface: name, mtu_bytes: interface.mtu_bytes }
         }

@@ -25,9 +25,9 @@ impl fmt::Display for NotPermitted {
         let program = env::current_exe().unwrap_or_else(|_| "zeroserve-tui".into());
         write!(
             formatter,
-            "not permitted: {} missing; run the command with sudo, or allow it once and for all \
+            "not permitted: this process lacks {}; run the command with sudo, or allow it once and for all \
              with `sudo setcap cap_bpf,cap_net_admin,cap_perfmon,cap_dac_override+ep {}`",
-            self.missing.join(" and "),
+            self.missing.join(", "),
             program.display()
         )
     }
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn the_message_names_what_is_missing_and_how_to_get_it() {
         let message = NotPermitted { missing: missing_from(1 << 12) }.to_string();
-        assert!(message.contains("CAP_BPF and CAP_PERFMON missing"), "{message}");
+        assert!(message.contains("lacks CAP_BPF, CAP_PERFMON;"), "{message}");
         assert!(message.contains("sudo setcap cap_bpf,"), "{message}");
     }
 

@@ -105,7 +105,9 @@ pub enum StopError {
 }
 
 fn served_hint(interface: &str, served: &[String]) -> String {
-    if served.is_empty() {
+    if served.is_empty() && pins::are_out_of_sight() {
+        format!("no BPF filesystem can be seen here; {}", pins::OUT_OF_SIGHT)
+    } else if served.is_empty() {
         format!("nothing is being served; start with `zeroserve-tui serve {interface} --root DIR`")
     } else {
         format!("it serves on {}", served.join(", "))

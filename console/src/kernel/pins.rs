@@ -21,6 +21,10 @@ use zeroserve_shared::map::{LINK, PIN_ROOT};
 /// Where the BPF filesystem is mounted.
 const BPF_FILESYSTEM: &str = "/sys/fs/bpf";
 
+/// What to do where the pins of a server cannot be seen.
+pub(super) const OUT_OF_SIGHT: &str = "`ip netns exec` hides it: use `nsenter --net=/run/netns/NAME` \
+                                       to reach a server in a network namespace";
+
 /// The interfaces that have a server, by name.
 ///
 /// # Errors
@@ -187,14 +191,13 @@ fn cannot_create(path: &Path, error: io::Error) -> NewFolderError {
 
 /// Mounts the BPF filesystem where it belongs, unless it is there.
 fn ensure_filesystem() -> anyhow::Result<()> {
-    if statfs(BPF_FILESYSTEM).is_ok_and(|status| status.filesystem_type() == BPF_FS_MAGIC) {
+    if is_mounted() {
         return Ok(());
     }
     if is_private_mount_namespace() {
         bail!(
             "no BPF filesystem is mounted at {BPF_FILESYSTEM} in this mount namespace, and one \
-             mounted here would vanish with it and take the server along; to serve an interface \
-             of a network namespace use `nsenter --net=/run/netns/NAME` instead of `ip netns exec`"
+             mounted here would vanish with it and take the server along; {OUT_OF_SIGHT}"
         );
     }
     fs::create_dir_all(BPF_FILESYSTEM).with_context(|| {
@@ -204,6 +207,15 @@ fn ensure_filesystem() -> anyhow::Result<()> {
         .with_context(|| {
             format!("cannot mount the BPF filesystem; try `mount -t bpf bpf {BPF_FILESYSTEM}`")
         })
+}
+
+fn is_mounted() -> bool {
+    statfs(BPF_FILESYSTEM).is_ok_and(|status| status.filesystem_type() == BPF_FS_MAGIC)
+}
+
+/// Whether servers may exist whose pins this process cannot see.
+pub(super) fn are_out_of_sight() -> bool {
+    !is_mounted() && is_private_mount_namespace()
 }
 
 /// Whether this process sees other mounts than the first process, as under `ip netns exec`.

@@ -22,6 +22,7 @@ use aya::{maps::PerCpuValues, util::nr_cpus};
 use zerocopy::FromZeros;
 use zeroserve_shared::{
     counters::RouteHits,
+    flow::Flow,
     path::PathHash,
     response::StorageClass,
     route::{Detail, Route, VersionId, VersionInfo},
@@ -240,27 +241,31 @@ impl<'a> Publisher<'a> {
             self.maps.versions.set(slot, Raw(info), 0).context("cannot free a version")?;
             self.ledger.versions[slot as usize] = info;
             self.ledger.free_slots.push(slot);
-            let unused = |route: &Route| route.version.is_none();
-            let waits = self.ledger.retired.iter().any(|retired| retired.route == route);
-            let listed = self.ledger.free_routes.contains(&route);
-            if self.ledger.routes.get(route as usize).is_some_and(unused) && !waits && !listed {
-                self.ledger.free_routes.push(route);
-            }
+            self.free_route_if_unused(route);
         }
         Ok(())
     }
 
+    /// Lists a route as free once nothing is served there and none of its versions is left.
+    fn free_route_if_unused(&mut self, index: u32) {
+        let ledger = &mut *self.ledger;
+        let served = ledger.routes.get(index as usize).is_none_or(|route| !route.version.is_none());
+        let is_free = !served
+            && !ledger.retired.iter().any(|retired| retired.route == index)
+            && !ledger.free_routes.contains(&index);
+        if is_free {
+            ledger.free_routes.push(index);
+        }
+    }
+
     /// The versions that live flows name. Dead flows are removed.
     fn versions_in_flight(&mut self) -> anyhow::Result<HashSet<VersionId>> {
-        // The kernel side keeps the low 32 bits of the milliseconds.
         let now_ms = clock::monotonic().as_millis() as u32;
         let (keys, flows) =
             self.maps.flow_table.read(usize::MAX).context("cannot read the flows")?;
         let mut in_flight = HashSet::new();
         for (key, flow) in keys.iter().zip(flows) {
-            let idle_ms = now_ms.wrapping_sub(flow.touched_ms);
-            // Less than zero: touched since the clock was read.
-            if idle_ms < u32::MAX / 2 && u128::from(idle_ms) > DEAD_AFTER.as_millis() {
+            if is_dead(&flow, now_ms) {
                 // The kernel side may have removed it first.
                 let _ = self.maps.flows.remove(&Raw(*key));
             } else if !flow.version.is_none() {
@@ -294,6 +299,13 @@ impl<'a> Publisher<'a> {
         let revision = self.ledger.revision;
         self.maps.revision.set(0, revision, 0).context("cannot write the revision")
     }
+}
+
+fn is_dead(flow: &Flow, now_ms: u32) -> bool {
+    // The clock wraps after seven weeks, and another CPU may have touched the flow since it was
+    // read: a flow from the future is one from a moment ago.
+    let idle_ms = now_ms.wrapping_sub(flow.touched_ms).cast_signed();
+    i128::from(idle_ms) > DEAD_AFTER.as_millis() as i128
 }
 
 fn detail(name: &RouteName, rendered: &Rendered) -> Box<Detail> {
@@ -332,6 +344,16 @@ mod tests {
         assert_eq!(&room, b"name");
         assert_eq!(keep_end(&mut room, b"x"), 1);
         assert_eq!(room[0], b'x');
+    }
+
+    #[test]
+    fn a_flow_is_dead_after_five_minutes_of_silence_and_not_before() {
+        for touched_ms in [1000, u32::MAX - 100] {
+            let flow = Flow { touched_ms, ..Flow::default() };
+            assert!(!is_dead(&flow, touched_ms.wrapping_add(300_000)));
+            assert!(is_dead(&flow, touched_ms.wrapping_add(300_001)));
+            assert!(!is_dead(&flow, touched_ms - 1));
+        }
     }
 
     #[test]
