@@ -136,7 +136,8 @@ pub enum AttachError {
     },
     /// The driver refuses XDP because packets may be too large.
     #[error(
-        "the MTU of {interface} ({mtu_bytes} bytes) is too large for XDP; lower it, for instance \
+        "packets that come in at {interface} may be too large for XDP; lower the MTU to 1500 at \
+         both ends (it is {mtu_bytes} here; of a veth pair the other end's counts), for instance \
          with `ip link set dev {interface} mtu 1500`"
     )]
     MtuTooLarge {
