@@ -7,13 +7,17 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use aya::{Ebpf, EbpfLoader, TestRun, TestRunOptions, programs::Xdp};
+use etherparse::TcpHeader;
 use zeroserve_shared::{
     counters::Counters,
     map::{LINK, PIN_ROOT, XDP_PROGRAM},
     reason::{Reason, Verdict},
 };
 
-use crate::{Lab, frames::Segment};
+use crate::{
+    Lab,
+    frames::{LINUX_OPTIONS, REQUEST, Segment, ack, frame, later, syn, tcp},
+};
 
 /// The object, in the source tree.
 pub const OBJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ebpf/zeroserve.o");
@@ -108,6 +112,31 @@ impl Bench {
         let segment = Segment::read(&outcome.frame)?;
         segment.check_addressed_to_client();
         Ok(segment)
+    }
+
+    /// Opens a connection with what Linux offers, and returns the header of the client's next
+    /// segment.
+    ///
+    /// # Errors
+    ///
+    /// Where the SYN is not answered in place.
+    pub fn open(&mut self) -> Result<TcpHeader> {
+        let answer = self.answer(&frame(syn(&LINUX_OPTIONS), &[]))?;
+        let acknowledgment_number = answer.tcp.sequence_number.wrapping_add(1);
+        Ok(TcpHeader { acknowledgment_number, ..ack(tcp(1)) })
+    }
+
+    /// Opens a connection, asks for `/file` and returns the header of the client's next segment,
+    /// which acknowledges nothing of the answer yet.
+    ///
+    /// # Errors
+    ///
+    /// Where the request is not answered.
+    pub fn ask(&mut self) -> Result<TcpHeader> {
+        let next = self.open()?;
+        let outcome = self.run(&frame(TcpHeader { psh: true, ..next.clone() }, REQUEST))?;
+        ensure!(outcome.counted.requests == 1, "the request was not answered: {outcome:?}");
+        Ok(later(&next, REQUEST.len() as u32))
     }
 }
 

@@ -21,6 +21,9 @@ pub const CLIENT_ISN: u32 = u32::MAX - 5;
 /// The window that the client offers.
 pub const CLIENT_WINDOW: u16 = 64_240;
 
+/// A request for `/file`.
+pub const REQUEST: &[u8] = b"GET /file HTTP/1.1\r\nHost: lab\r\n\r\n";
+
 /// What Linux offers in a SYN, but for timestamps.
 pub const LINUX_OPTIONS: [TcpOptionElement; 6] = [
     TcpOptionElement::MaximumSegmentSize(1460),
@@ -47,6 +50,17 @@ pub fn syn(options: &[TcpOptionElement]) -> TcpHeader {
     let mut header = TcpHeader { syn: true, ..tcp(0) };
     header.set_options(options).expect("options that fit");
     header
+}
+
+/// The same header with ACK set.
+pub fn ack(header: TcpHeader) -> TcpHeader {
+    TcpHeader { ack: true, ..header }
+}
+
+/// The same header for a segment so many bytes later.
+pub fn later(header: &TcpHeader, bytes: u32) -> TcpHeader {
+    let sequence_number = header.sequence_number.wrapping_add(bytes);
+    TcpHeader { sequence_number, ..header.clone() }
 }
 
 /// An IPv4 header from the client to the server.

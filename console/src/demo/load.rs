@@ -211,8 +211,9 @@ fn fetch(
     if response.body.len() != body.len() {
         return wrong(format!("the body has {} bytes, not {}", response.body.len(), body.len()));
     }
-    if let Some(at) = response.body.iter().zip(body).position(|(came, due)| came != due) {
-        return wrong(format!("byte {at} of the body is not what was published"));
+    if response.body != body {
+        let at = response.body.iter().zip(body).position(|(came, due)| came != due);
+        return wrong(format!("byte {} of the body is not what was published", at.unwrap_or(0)));
     }
     if response.closes {
         *open = None;
