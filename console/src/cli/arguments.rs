@@ -130,7 +130,7 @@ pub(super) struct LimitArguments {
     /// How many routes there can be [default: 16368]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1 << 20))]
     pub(super) max_routes: Option<u32>,
-    /// How many connections there can be; the longest idle one gives way [default: 65536]
+    /// How many connections there can be at a time [default: 65536]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1024..=1 << 24))]
     pub(super) max_flows: Option<u32>,
 }
