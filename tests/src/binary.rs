@@ -30,8 +30,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Where it cannot be built.
 pub fn path() -> &'static Path {
     static BUILT: LazyLock<CargoRun> = LazyLock::new(|| {
-        let build = CargoBuild::new().package("zeroserve-tui").bin("zeroserve-tui");
-        build.current_target().run().expect("the console can be built")
+        // With the features of the whole workspace, dependencies need not be built twice.
+        let build = CargoBuild::new().arg("--workspace").bin("zeroserve-tui");
+        build.run().expect("the console can be built")
     });
     BUILT.path()
 }
