@@ -29,7 +29,8 @@ fn the_report_of_a_demo_without_a_console_says_that_everything_was_right() -> Re
     let pid = child.id();
     let output = child.wait_with_output()?;
     let progress = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {progress}", output.status);
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}: {progress}\n{report}", output.status);
     let report: Value = serde_json::from_slice(&output.stdout)?;
     let number = |pointer: &str| {
         let value = report.pointer(pointer).and_then(Value::as_f64);
