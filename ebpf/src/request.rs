@@ -8,6 +8,11 @@
 //! What is malformed is refused, never guessed at (RFC 9112 section 2.2): bare CR or LF, control
 //! characters, line folding, space before a colon, a missing or second `Host`.
 
+mod characters;
+mod word;
+
+use characters::{hexadecimal, is_token};
+use word::{WORD_START, push_word, word};
 use zeroserve_shared::{
     flow::RequestScan,
     path::{MAX_PATH_BYTES, PathHasher},
@@ -53,25 +58,6 @@ const DONE: u8 = 14;
 const OTHER_FIELD: u8 = 0;
 const CONNECTION_FIELD: u8 = 1;
 const LENGTH_FIELD: u8 = 2;
-
-/// FNV-1a, 32 bits: enough to tell a handful of known words from others. A client that makes up
-/// a word with the same hash only misleads itself.
-const WORD_START: u32 = 0x811c_9dc5;
-
-#[inline(always)]
-const fn push_word(word: u32, byte: u8) -> u32 {
-    (word ^ byte as u32).wrapping_mul(0x0100_0193)
-}
-
-const fn word(bytes: &[u8]) -> u32 {
-    let mut word = WORD_START;
-    let mut index = 0;
-    while index < bytes.len() {
-        word = push_word(word, bytes[index]);
-        index += 1;
-    }
-    word
-}
 
 /// What a complete request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -397,45 +383,6 @@ const fn step_head_end(scan: &mut RequestScan, byte: u8) {
     } else {
         refuse(scan, FixedRoute::BadRequest);
     }
-}
-
-/// The value of a hexadecimal digit; more than 15 if it is none.
-#[inline(always)]
-const fn hexadecimal(byte: u8) -> u8 {
-    match byte {
-        b'0'..=b'9' => byte - b'0',
-        b'a'..=b'f' => byte - b'a' + 10,
-        b'A'..=b'F' => byte - b'A' + 10,
-        _ => 0xff,
-    }
-}
-
-/// The characters of a token (RFC 9110 section 5.6.2), a bit for each from 0x20 on.
-const TOKEN: [u64; 2] = token_bits();
-
-const fn token_bits() -> [u64; 2] {
-    let mut bits = [0u64; 2];
-    let punctuation = b"!#$%&'*+-.^_`|~";
-    let mut byte = 0u8;
-    while byte < 128 {
-        let mut member = byte.is_ascii_alphanumeric();
-        let mut index = 0;
-        while index < punctuation.len() {
-            member |= punctuation[index] == byte;
-            index += 1;
-        }
-        if member {
-            bits[byte as usize / 64] |= 1 << (byte % 64);
-        }
-        byte += 1;
-    }
-    bits
-}
-
-#[inline(always)]
-const fn is_token(byte: u8) -> bool {
-    let bits = if byte < 64 { TOKEN[0] } else { TOKEN[1] };
-    byte < 128 && bits >> (byte & 63) & 1 != 0
 }
 
 #[cfg(test)]
