@@ -21,6 +21,17 @@ pub(super) struct View {
     routes: Arc<[RouteInfo]>,
     indices: Vec<u32>,
     by_version: HashMap<VersionId, RouteInfo>,
+    last: Option<Last>,
+}
+
+/// What the last sample read.
+struct Last {
+    revision: u64,
+    cpus: Vec<Counters>,
+    hits: Vec<(u32, RouteHits)>,
+    /// Whether the hits were read when the counters had not moved for a whole sample, so that no
+    /// program can have been between counting its packet and counting its hit.
+    settled: bool,
 }
 
 impl View {
@@ -38,20 +49,36 @@ impl View {
             let counters = maps.counters.get(&0, 0).context("cannot read the counters")?;
             counters.iter().map(|cpu| cpu.0).collect()
         };
+        // With ten thousand routes, reading the hits is nearly all that a sample costs. No hit is
+        // counted without a packet, so an idle server is not asked again.
+        let last = self.last.take();
+        let last = last.filter(|last| last.revision == routes_revision && last.cpus == cpus);
+        let settled = last.is_some();
+        let hits = match last {
+            Some(last) if last.settled => last.hits,
+            _ => self.hits(maps)?,
+        };
+        let (kept_cpus, kept_hits) = (cpus.clone(), hits.clone());
+        let last = Last { revision: routes_revision, cpus: kept_cpus, hits: kept_hits, settled };
+        self.last = Some(last);
+        Ok(Sample { taken, cpus, hits, routes_revision })
+    }
+
+    /// The counters of each route, summed over the CPUs.
+    fn hits(&self, maps: &Maps) -> anyhow::Result<Vec<(u32, RouteHits)>> {
         let wanted = self.indices.last().map_or(0, |last| *last as usize + 1);
         let (keys, values) = maps.hit_table.read(wanted).context("cannot read the hits")?;
-        let per_route = values.len() / keys.len().max(1);
-        let hits = |index: &u32| {
-            let start = *index as usize * per_route;
+        let cpus = values.len() / keys.len().max(1);
+        let sum = |index: &u32| {
+            let start = *index as usize * cpus;
             let mut sum = RouteHits::default();
-            for cpu in values.get(start..start + per_route)? {
+            for cpu in values.get(start..start + cpus)? {
                 sum.requests += cpu.requests;
                 sum.delivered_bytes += cpu.delivered_bytes;
             }
             Some((*index, sum))
         };
-        let hits = self.indices.iter().filter_map(hits).collect();
-        Ok(Sample { taken, cpus, hits, routes_revision })
+        Ok(self.indices.iter().filter_map(sum).collect())
     }
 
     /// Brings the routes up to date, and returns the revision they have.
