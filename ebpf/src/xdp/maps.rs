@@ -23,6 +23,14 @@ const VERSION_COUNT: usize = (DEFAULT_ROUTES * VERSIONS_PER_ROUTE) as usize;
 /// Inner arrays of one map-in-map may differ in length only with this flag (Linux 5.10).
 const INNER: usize = BPF_F_INNER_MAP as usize;
 
+/// A block as the map's definition has it: plain words. Linux 6.1 takes an inner map that was
+/// created without type information for unlike one whose elements are a struct.
+pub(super) type Words<const COUNT: usize> = [u64; COUNT];
+
+type SmallWords = Words<{ size_of::<SmallBlock>() / 8 }>;
+type MediumWords = Words<{ size_of::<MediumBlock>() / 8 }>;
+type LargeWords = Words<{ size_of::<LargeBlock>() / 8 }>;
+
 #[btf_map]
 pub(super) static CONFIG: Array<Config, 1> = Array::new();
 
@@ -54,15 +62,15 @@ pub(super) static DETAILS: HashMap<u32, Detail, VERSION_COUNT, { BPF_F_NO_PREALL
     HashMap::new();
 
 #[btf_map]
-pub(super) static SMALL: ArrayOfMaps<Array<SmallBlock, 1, INNER>, VERSION_COUNT> =
+pub(super) static SMALL: ArrayOfMaps<Array<SmallWords, 1, INNER>, VERSION_COUNT> =
     ArrayOfMaps::new();
 
 #[btf_map]
-pub(super) static MEDIUM: ArrayOfMaps<Array<MediumBlock, 1, INNER>, VERSION_COUNT> =
+pub(super) static MEDIUM: ArrayOfMaps<Array<MediumWords, 1, INNER>, VERSION_COUNT> =
     ArrayOfMaps::new();
 
 #[btf_map]
-pub(super) static LARGE: ArrayOfMaps<Array<LargeBlock, 1, INNER>, VERSION_COUNT> =
+pub(super) static LARGE: ArrayOfMaps<Array<LargeWords, 1, INNER>, VERSION_COUNT> =
     ArrayOfMaps::new();
 
 #[btf_map]

@@ -114,8 +114,9 @@ impl Packet {
 /// does can separate the checks from the value that is used.
 #[inline(always)]
 pub(super) fn bounded(length: u32, most: u32) -> Option<u64> {
-    let length = opaque(u64::from(length));
-    (length != 0 && length <= u64::from(most)).then_some(length)
+    // Less one, and one again: from a comparison with zero Linux 6.1 learns no lower bound.
+    let less_one = opaque(u64::from(length).wrapping_sub(1));
+    (less_one < u64::from(most)).then(|| less_one + 1)
 }
 
 type Transfer = unsafe extern "C" fn(*mut xdp_md, u32, *mut c_void, u64) -> i64;

@@ -17,12 +17,13 @@ use zeroserve_ebpf::{
     wire::HEADER_BYTES,
 };
 use zeroserve_shared::response::{
-    Block, DATE_BYTES, MAX_SEGMENT_BYTES, OVERLAP_BYTES, SUM_STEP_BYTES, StorageClass,
+    Block, DATE_BYTES, LargeBlock, MAX_SEGMENT_BYTES, MediumBlock, SUM_STEP_BYTES, SmallBlock,
+    StorageClass,
 };
 
 use crate::xdp::{
     burst::{self, Carrier},
-    maps::{LARGE, MEDIUM, SMALL},
+    maps::{LARGE, MEDIUM, SMALL, Words},
     packet::{Packet, bounded},
     scratch::Scratch,
 };
@@ -51,23 +52,47 @@ pub(super) fn write(packet: Packet, range: Range, scratch: &mut Scratch) -> bool
 fn copy(packet: Packet, descriptor: &Descriptor, range: Range) -> Option<u64> {
     const SMALL_CLASS: u32 = StorageClass::Small as u32;
     const MEDIUM_CLASS: u32 = StorageClass::Medium as u32;
-    match descriptor.class {
-        SMALL_CLASS => copy_from(packet, &SMALL, descriptor.slot, range),
-        MEDIUM_CLASS => copy_from(packet, &MEDIUM, descriptor.slot, range),
-        _ => copy_from(packet, &LARGE, descriptor.slot, range),
+    let Descriptor { slot, class, .. } = *descriptor;
+    match class {
+        SMALL_CLASS => copy_from(packet, block::<SmallBlock, _, _, _>(&SMALL, slot, range)?, range),
+        MEDIUM_CLASS => {
+            copy_from(packet, block::<MediumBlock, _, _, _>(&MEDIUM, slot, range)?, range)
+        }
+        _ => copy_from(packet, block::<LargeBlock, _, _, _>(&LARGE, slot, range)?, range),
     }
 }
 
+/// The block that a range begins in.
 #[inline(always)]
-fn copy_from<const BYTES: usize, const SUMS: usize, const MAPS: usize, const FLAGS: usize>(
-    packet: Packet,
-    maps: &ArrayOfMaps<Array<Block<BYTES, SUMS>, 1, FLAGS>, MAPS>,
+fn block<B: IsBlock, const WORDS: usize, const FLAGS: usize, const MAPS: usize>(
+    maps: &ArrayOfMaps<Array<Words<WORDS>, 1, FLAGS>, MAPS>,
     slot: u32,
     range: Range,
+) -> Option<&B> {
+    const { assert!(size_of::<B>() == size_of::<Words<WORDS>>()) };
+    let words = maps.get_value(slot, &(range.start / B::STRIDE as u32))?;
+    // SAFETY: the sizes are the same, words are aligned at least as a block must be, and any
+    // bytes are a valid block.
+    Some(unsafe { &*from_ref(words).cast::<B>() })
+}
+
+/// What the three kinds of block have in common.
+trait IsBlock {
+    const STRIDE: usize;
+}
+
+impl<const BYTES: usize, const SUMS: usize> IsBlock for Block<BYTES, SUMS> {
+    const STRIDE: usize = Self::STRIDE;
+}
+
+#[inline(always)]
+fn copy_from<const BYTES: usize, const SUMS: usize>(
+    packet: Packet,
+    block: &Block<BYTES, SUMS>,
+    range: Range,
 ) -> Option<u64> {
-    let stride = (BYTES - OVERLAP_BYTES) as u32;
-    let block = maps.get_value(slot, &(range.start / stride))?;
-    let from = opaque(u64::from(range.start)) & u64::from(stride - 1);
+    let stride = Block::<BYTES, SUMS>::STRIDE as u64;
+    let from = opaque(u64::from(range.start)) & (stride - 1);
     let length = bounded(range.end - range.start, MAX_SEGMENT_BYTES as u32)?;
     // SAFETY: `from` is less than the stride and `length` at most a segment, and a block has
     // `OVERLAP_BYTES`, which is more than a segment, behind its stride.
