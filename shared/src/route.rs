@@ -133,8 +133,9 @@ pub struct VersionInfo {
     ///
     /// [`DATE_BYTES`]: crate::response::DATE_BYTES
     pub date_offset: u32,
-    /// Keeps the layout free of padding.
-    pub reserved: u32,
+    /// The route it was published under. The kernel may copy a [`Route`] in smaller pieces than a
+    /// word, so a reader must not serve a version that another route was meant to have.
+    pub route: u32,
 }
 
 const _: () = crate::size_is::<VersionInfo, 24>();

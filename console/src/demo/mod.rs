@@ -27,6 +27,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use nix::unistd::geteuid;
 
 pub use self::private_server::PrivateServer;
 use self::{
@@ -81,7 +82,8 @@ pub struct Options {
 /// Where the network cannot be made, the server cannot be attached or the site cannot be read.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let stage = Stage::set(options).map_err(|error| {
-        if is_permission_error(&error) {
+        // The verifier, too, says "permission denied"; root is not what it lacks.
+        if is_permission_error(&error) && !geteuid().is_root() {
             error.context("the demo makes network namespaces and loads programs into the kernel, which needs root; run: sudo zeroserve-tui demo")
         } else {
             error

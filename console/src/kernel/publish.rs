@@ -123,7 +123,7 @@ impl<'a> Publisher<'a> {
             response_bytes: rendered.bytes.len() as u32,
             head_bytes: rendered.head_bytes,
             date_offset: rendered.date_offset,
-            reserved: 0,
+            route: index,
         };
         let mut detail = detail(name, rendered);
         (detail.version, detail.route) = (version, index);

@@ -159,8 +159,9 @@ fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -> bool {
             (index, *route)
         }
     };
-    let Some(info) = burst::version_info(route.version) else {
-        return false;
+    let info = match burst::version_info(route.version) {
+        Some(info) if info.route == index => info,
+        _ => return false,
     };
     if request::wants_close(request) {
         flow.flags |= CLOSE;
