@@ -270,7 +270,8 @@ fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32) {
 
 /// Decides how much of the request is acknowledged with this burst.
 ///
-/// All of it if one segment brings all that is missing, because then both share their fate.
+/// All of it if the burst is one segment that brings all that is missing, because then both share
+/// their fate.
 /// Otherwise as large a part as has been delivered of the response, but never the last byte: as
 /// long as it is open the client's timer runs, and every byte more resets its back-off.
 #[inline(always)]
@@ -281,7 +282,8 @@ fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
     if missing <= 0 || delivered < 0 {
         return;
     }
-    if missing as u32 <= flow.mss as u32 && plan.segments > 0 {
+    let whole = Range { start: delivered as u32, end: flow.response_bytes };
+    if plan.segments == 1 && plan.ranges[0] == whole {
         flow.acknowledged = flow.receive_next;
         if flow.flags & CLOSE != 0 {
             if flow.flags & FIN_SENT == 0 {
