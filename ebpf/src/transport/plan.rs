@@ -70,10 +70,14 @@ pub fn survey(flow: &Flow, work: &mut Work) {
     let mut index = 0;
     while index < MAX_BLOCKS {
         let block = work.arrival.blocks[index];
+        // As offsets: comparing sequence numbers pair by pair lets through what goes round half
+        // the circle.
+        let left = block.left.wrapping_sub(base);
+        let right = block.right.wrapping_sub(base);
         let sane = index < work.arrival.block_count as usize
-            && after(block.left, base)
-            && after(block.right, block.left)
-            && !after(block.right, flow.send_next);
+            && left > 0
+            && left < right
+            && right <= flow.send_next.wrapping_sub(base);
         // An empty block at the far end sorts behind all others.
         let nothing = SackBlock { left: flow.send_next, right: flow.send_next };
         work.held[index] = if sane { block } else { nothing };
