@@ -1,0 +1,206 @@
+//! Transfers under conditions named one by one.
+
+use proptest::prelude::*;
+
+use super::{MSS, world::World};
+
+/// A path on which loss is rare enough to name each frame.
+const SHORT_US: u64 = 100;
+
+#[test]
+fn a_clean_path_needs_every_segment_once_and_no_timer() {
+    for bytes in [1, 2, 1459, 1460, 1461, 2920, 2921, 14_600, 14_601, 100_000, 5_000_000] {
+        for gathers_us in [0, 20] {
+            let mut world = World::new(1, SHORT_US, bytes);
+            world.habits.gathers_us = gathers_us;
+            let report = world.run();
+            let least = bytes.div_ceil(usize::from(MSS)) as u32;
+            assert!(report.segments <= least + 1, "{bytes}: {report:?}");
+            assert_eq!((report.repairs, report.server_timeouts), (0, 0), "{bytes}: {report:?}");
+            assert!(report.complete_us < 40_000, "{bytes}: {report:?}");
+        }
+    }
+}
+
+#[test]
+fn sequence_numbers_may_wrap_anywhere_in_a_response() {
+    for before_wrap in [0, 1, 700, 1459, 1460, 1461, 14_600, 50_000, 99_999, 100_000, 100_001] {
+        for seed in 0..8 {
+            let mut world = World::new(seed, SHORT_US, 100_000).with_loss(0.03);
+            world.first = 0_u32.wrapping_sub(before_wrap);
+            world.run();
+        }
+    }
+}
+
+#[test]
+fn windows_down_to_one_byte_are_filled_and_never_exceeded() {
+    for buffer_bytes in [1, 2, 3, 10, 535, 1459, 1460, 1461, 2919, 4000, 30_000] {
+        for loss in [0.0, 0.02] {
+            let bytes = 40 * buffer_bytes.min(1000) as usize + 7;
+            let mut world = World::new(7, SHORT_US, bytes).with_loss(loss);
+            world.habits.buffer_bytes = buffer_bytes;
+            world.habits.window_shift = 0;
+            world.run();
+        }
+    }
+}
+
+#[test]
+fn a_window_that_closes_and_opens_again_stops_nothing() {
+    for (buffer_bytes, reads_per_ms) in [(4000, 900), (20_000, 3000), (65_535, 20_000)] {
+        for loss in [0.0, 0.02] {
+            let mut world = World::new(3, SHORT_US, 200_000).with_loss(loss);
+            world.habits.buffer_bytes = buffer_bytes;
+            world.habits.window_shift = 0;
+            world.habits.reads_per_ms = Some(reads_per_ms);
+            world.run();
+        }
+    }
+}
+
+#[test]
+fn a_handshake_that_offers_no_window_only_delays_the_response() {
+    for bytes in [1, 3000] {
+        let mut world = World::new(3, SHORT_US, bytes);
+        world.first_window = 0;
+        world.run();
+    }
+}
+
+#[test]
+fn any_one_acknowledgment_or_window_update_may_be_lost() {
+    let mut world = World::new(3, SHORT_US, 20_000);
+    world.habits.buffer_bytes = 5000;
+    world.habits.window_shift = 0;
+    world.habits.reads_per_ms = Some(1500);
+    for frame in 0..60 {
+        world.up.doomed = vec![frame];
+        let report = world.run();
+        assert!(report.complete_us < 1_000_000, "frame {frame}: {report:?}");
+        world.up.doomed.push(frame + 1);
+        world.run();
+    }
+}
+
+#[test]
+fn any_one_segment_may_be_lost() {
+    let mut world = World::new(3, SHORT_US, 60_000);
+    for frame in 0..42 {
+        world.down.doomed = vec![frame];
+        let report = world.run();
+        assert_eq!(report.lost, 1, "frame {frame}");
+        assert!(report.repairs <= 3, "frame {frame}: {report:?}");
+        assert!(report.complete_us < 500_000, "frame {frame}: {report:?}");
+    }
+}
+
+#[test]
+fn frames_that_overtake_each_other_or_come_twice_damage_nothing() {
+    for seed in 0..10 {
+        let mut world = World::new(seed, 1000, 300_000);
+        for link in [&mut world.up, &mut world.down] {
+            link.holdup = 0.05;
+            link.holdup_us = 3000;
+            link.doubling = 0.05;
+            link.loss = 0.01;
+        }
+        world.run();
+    }
+}
+
+#[test]
+fn a_queue_that_overflows_is_survived() {
+    for queue_frames in [4, 16, 256] {
+        let mut world = World::new(5, 10_000, 2_000_000);
+        world.down.queue_frames = queue_frames;
+        world.down.frame_us = 12;
+        let report = world.run();
+        assert!(report.complete_us < 20_000_000, "{queue_frames}: {report:?}");
+    }
+}
+
+#[test]
+fn requests_follow_each_other_on_one_connection() {
+    for closes in [false, true] {
+        for seed in 0..20 {
+            let mut world = World::new(seed, SHORT_US, 0).with_loss(0.03);
+            world.responses = vec![200, 5000, 1, 1460, 40_000, 1461];
+            world.closes = closes;
+            world.run();
+        }
+    }
+}
+
+#[test]
+fn clients_differ_and_all_are_served() {
+    for seed in 0..10 {
+        for loss in [0.01, 0.1] {
+            let mut world = World::new(seed, SHORT_US, 60_000).with_loss(loss);
+            world.habits.sack = false;
+            world.run();
+            world.habits.sack = true;
+            world.habits.parts_count = false;
+            world.limit_us = 3_600_000_000;
+            world.run();
+            world.habits.probes = true;
+            world.run();
+        }
+    }
+}
+
+#[test]
+fn a_lost_request_or_short_answer_costs_one_timeout_of_the_client() {
+    let mut world = World::new(1, SHORT_US, 500);
+    world.up.doomed = vec![0];
+    let report = world.run();
+    assert_eq!((report.client_timeouts, report.segments), (1, 1), "{report:?}");
+    world.up.doomed.clear();
+    world.down.doomed = vec![0];
+    let report = world.run();
+    assert_eq!((report.client_timeouts, report.segments), (1, 2), "{report:?}");
+}
+
+prop_compose! {
+    fn any_world()(
+        seed: u64,
+        round_trip_us in prop_oneof![Just(100_u64), 1000..80_000_u64],
+        responses in prop::collection::vec(1..60_000_usize, 1..4),
+        (up, down) in (0.0..0.15, 0.0..0.15),
+        (doubling, holdup) in (0.0..0.1, 0.0..0.1),
+        buffer_bytes in prop_oneof![600..9000_u32, 9000..400_000_u32],
+        reads_per_ms in prop::option::of(300..30_000_u32),
+        gathers_us in prop_oneof![Just(0), 1..2000_u64],
+        (probes, sack, closes) in any::<(bool, bool, bool)>(),
+        first: u32,
+    ) -> World {
+        let mut world = World::new(seed, round_trip_us, 0);
+        for (link, loss) in [(&mut world.up, up), (&mut world.down, down)] {
+            link.loss = loss;
+            link.doubling = doubling;
+            link.holdup = holdup;
+            link.holdup_us = round_trip_us;
+        }
+        world.habits.buffer_bytes = buffer_bytes;
+        world.habits.window_shift = if buffer_bytes > 0xffff { 7 } else { 0 };
+        world.habits.reads_per_ms = reads_per_ms;
+        world.habits.gathers_us = gathers_us;
+        world.habits.probes = probes;
+        world.habits.sack = sack;
+        world.responses = responses;
+        world.closes = closes;
+        world.first = first;
+        world
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_the_path_and_the_client_every_byte_arrives(world in any_world()) {
+        let requests = world.responses.len() as u32;
+        let report = world.run();
+        prop_assert!(report.segments >= requests);
+    }
+}

@@ -1,0 +1,57 @@
+//! How fast, with how many repairs, at which loss: prints a table under `--nocapture`, and holds
+//! it within bounds. Time is virtual, so the table is the same wherever it is made.
+
+use super::{MSS, world::World};
+
+/// Transfers in each cell of the table.
+const SEEDS: u64 = 40;
+
+#[test]
+fn transfers_take_bounded_time_and_repairs_at_any_loss() {
+    println!(
+        "  loss  round trip    bytes  gathers |  median     p90     max ms | sent/needed  twice/lost  timeouts/transfer (client, server)"
+    );
+    for gathers_us in [0, 20] {
+        for round_trip_us in [100, 50_000] {
+            for bytes in [200, 10_000, 900_000] {
+                for loss in [0.0, 0.001, 0.01, 0.05, 0.1] {
+                    cell(gathers_us, round_trip_us, bytes, loss);
+                }
+            }
+        }
+    }
+}
+
+fn cell(gathers_us: u64, round_trip_us: u64, bytes: usize, loss: f64) {
+    let mut times_us = Vec::new();
+    let (mut sent, mut twice, mut lost) = (0, 0, 0);
+    let (mut client_timeouts, mut server_timeouts) = (0, 0);
+    for seed in 0..SEEDS {
+        let mut world = World::new(seed, round_trip_us, bytes).with_loss(loss);
+        world.habits.gathers_us = gathers_us;
+        let report = world.run();
+        times_us.push(report.complete_us);
+        sent += u64::from(report.segments);
+        twice += report.bytes_twice;
+        lost += report.lost;
+        client_timeouts += report.client_timeouts;
+        server_timeouts += report.server_timeouts;
+    }
+    times_us.sort_unstable();
+    let at = |share: f64| times_us[(share * (SEEDS - 1) as f64) as usize] as f64 / 1000.0;
+    let needed = SEEDS * bytes.div_ceil(usize::from(MSS)) as u64;
+    let ratio = sent as f64 / needed as f64;
+    let (median, p90, max) = (at(0.5), at(0.9), at(1.0));
+    println!(
+        "{:5.1}% {round_trip_us:8} us {bytes:8} {gathers_us:5} us | {median:7.1} {p90:7.1} \
+         {max:10.1} | {ratio:11.3} {:10.2} {:11.2} {:7.2}",
+        loss * 100.0,
+        twice as f64 / f64::from(MSS) / (lost as f64).max(1.0),
+        f64::from(client_timeouts) / SEEDS as f64,
+        f64::from(server_timeouts) / SEEDS as f64,
+    );
+    assert!(max < 30_000.0 && ratio < 1.5);
+    if loss == 0.0 {
+        assert!(ratio < 1.01 && client_timeouts == 0);
+    }
+}
