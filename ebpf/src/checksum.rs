@@ -8,7 +8,7 @@ use zeroserve_shared::response::fold;
 /// The sum of a few bytes, an even number of them.
 #[inline(always)]
 pub fn sum<const BYTES: usize>(bytes: &[u8; BYTES]) -> u64 {
-    const { assert!(BYTES % 4 == 0) };
+    const { assert!(BYTES.is_multiple_of(4)) };
     let mut sum = 0;
     let mut at = 0;
     while at < BYTES {

@@ -21,7 +21,9 @@ use crate::{siphash, wire::options::Options};
 pub const MSS: [u16; 8] = [88, 536, 1220, 1340, 1400, 1420, 1440, 1460];
 
 /// How long a slot of the coarse time lasts, in seconds. A cookie is valid for one to two slots.
-pub const SLOT_S: u32 = 64;
+/// That is longer than elsewhere (Linux has one to two minutes), because a cookie is redeemed by
+/// the first request and not by the handshake, and browsers open connections ahead of need.
+pub const SLOT_S: u32 = 256;
 
 /// The window shift that means "does not scale".
 const NO_SCALING: u8 = 15;

@@ -121,9 +121,7 @@ fn measure(flow: &Flow, work: &mut Work) {
 #[inline(always)]
 fn order(blocks: &mut [SackBlock; MAX_BLOCKS], first: usize, second: usize) {
     if after(blocks[first].left, blocks[second].left) {
-        let block = blocks[first];
-        blocks[first] = blocks[second];
-        blocks[second] = block;
+        blocks.swap(first, second);
     }
 }
 

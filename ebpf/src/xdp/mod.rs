@@ -14,6 +14,10 @@
 //! | [`burst`] | sending: in place, or by clones |
 //! | [`slice`] | a piece of a response, from its blocks into the frame |
 //! | [`egress`] | the egress program: a clone becomes a segment |
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "a key passed by value would be copied to the stack first"
+)]
 
 mod burst;
 mod clock;

@@ -180,7 +180,7 @@ fn write_date(
     let mut sum = 0;
     for index in 0..DATE_BYTES as u64 {
         if index >= skipped && index < skipped + length {
-            sum += u64::from(date.text[index as usize]) << (8 * (index - skipped & 1));
+            sum += u64::from(date.text[index as usize]) << (8 * ((index - skipped) & 1));
         }
     }
     Some(shifted(sum, is_odd))

@@ -6,6 +6,7 @@
 //! the first nginx runs with a handicap that is this server's doing.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::TcpStream,
     path::Path,
@@ -166,14 +167,16 @@ fn describe(options: &Options) -> Result<()> {
     println!("nginx: tests/nginx.conf, one worker a CPU, files in its open-file cache.");
     println!("ratio: zeroserve's requests/s divided by this line's.");
     println!("\ninstructions that the verifier walked through:");
+    // Other servers may run on this machine; ours was loaded last. The kernel keeps 15 bytes of a
+    // program's name.
+    let mut counts = BTreeMap::new();
     for program in loaded_programs() {
         let program = program?;
         let name = program.name_as_str().unwrap_or_default().to_owned();
-        // The kernel keeps 15 bytes of a program's name.
-        let ours = |full: &str| full.get(..15).unwrap_or(full) == name;
-        if (ours(XDP_PROGRAM) || ours(EGRESS_PROGRAM))
-            && let Some(count) = program.verified_instruction_count()
-        {
+        counts.insert(name, program.verified_instruction_count());
+    }
+    for name in [XDP_PROGRAM, EGRESS_PROGRAM] {
+        if let Some(Some(count)) = counts.get(name.get(..15).unwrap_or(name)) {
             println!("{name:18} {count:>12}");
         }
     }

@@ -377,7 +377,8 @@ impl Client {
         self.timeouts += 1;
         self.arm(now_us);
         let open = distance(self.sent_to, self.sent_from) as u32;
-        let part = if open % REQUEST_BYTES == 0 { REQUEST_BYTES } else { open % REQUEST_BYTES };
+        let part =
+            if open.is_multiple_of(REQUEST_BYTES) { REQUEST_BYTES } else { open % REQUEST_BYTES };
         self.send(self.sent_from, part);
     }
 }
