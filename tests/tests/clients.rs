@@ -1,7 +1,7 @@
 //! Real clients: what they ask for is what they get.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     sync::{
@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -115,6 +116,27 @@ fn head_gets_the_head_of_get_and_no_body() -> Result<()> {
     assert_eq!(response.header("Content-Length"), Some(&b"5000"[..]));
     // Had a body come after all, the next answer would begin with it.
     assert_eq!(connection.get("/file")?.status, 200);
+    Ok(())
+}
+
+/// RFC 9110 section 6.6.1. The date is written when the request comes, so it lies between the
+/// times before and after it, whole seconds; and it moves on with the clock.
+#[test]
+fn the_date_is_true_and_moves_on() -> Result<()> {
+    let mut lab = Lab::new()?;
+    lab.publish("/file", b"here")?;
+    let mut connection = lab.connect()?;
+    let unix_s = |time: SystemTime| time.duration_since(UNIX_EPOCH).map(|since| since.as_secs());
+    let mut seen = HashSet::new();
+    while seen.len() < 3 {
+        let before_s = unix_s(SystemTime::now())?;
+        let response = connection.get("/file")?;
+        let after_s = unix_s(SystemTime::now())?;
+        let date = response.header("Date").context("no date")?;
+        let date_s = unix_s(httpdate::parse_http_date(std::str::from_utf8(date)?)?)?;
+        assert!((before_s..=after_s).contains(&date_s), "{before_s} {date_s} {after_s}");
+        seen.insert(date_s);
+    }
     Ok(())
 }
 
