@@ -206,7 +206,8 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
             }
         }
         if index < MAX_BLOCKS {
-            cursor = later(cursor, work.held[index].right);
+            // Not beyond what counts as lost: blocks that say nothing lie at the far end.
+            cursor = later(cursor, earlier(work.held[index].right, end));
         }
         index += 1;
     }

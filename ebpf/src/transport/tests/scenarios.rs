@@ -96,6 +96,17 @@ fn any_one_segment_may_be_lost() {
 }
 
 #[test]
+fn several_holes_in_one_flight_need_no_timer() {
+    for doomed in [vec![40, 60], vec![40, 41, 60, 70, 71, 80], vec![30, 35, 40, 45, 50, 55, 60]] {
+        let mut world = World::new(3, SHORT_US, 200_000);
+        let holes = doomed.len() as u32;
+        world.down.doomed = doomed;
+        let report = world.run();
+        assert_eq!((report.repairs, report.client_timeouts), (holes, 0), "{report:?}");
+    }
+}
+
+#[test]
 fn frames_that_overtake_each_other_or_come_twice_damage_nothing() {
     for seed in 0..10 {
         let mut world = World::new(seed, 1000, 300_000);
