@@ -2,7 +2,8 @@
 //!
 //! Messages (keys, ticks, answers) change the model in [`update`](update::update), which answers
 //! with effects. Effects are carried out by [`effects::Workers`], off the thread that draws, and
-//! answer with messages. Views only read the model. This file turns that wheel.
+//! answer with messages. Views only read the model, but for the scroll position of the tree, which
+//! its widget keeps. This file turns that wheel.
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -158,7 +159,7 @@ impl Console {
         loop {
             if self.model.changed {
                 self.model.changed = false;
-                let model = &self.model;
+                let model = &mut self.model;
                 self.screen.draw(|frame| view::view(model, frame)).context("cannot draw")?;
             }
             let message = tokio::select! {

@@ -1,14 +1,16 @@
-//! The tree of routes: folders from the slashes in paths, and which of its rows can be seen.
-//!
-//! Not by `tui-tree-widget`: that flattens the whole tree, with an allocation for every open row,
-//! at every draw, and its keys act on what the last draw saw. Here rows are laid out when they
-//! change, and a draw touches only those on the screen.
+//! The tree of routes: folders from the slashes in paths, sums, order, and which of it a filter
+//! leaves. Folding, scrolling and drawing it are up to `tui-tree-widget`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter::successors};
 
+use ratatui::{style::Style, text::Line};
+use tui_tree_widget::TreeItem;
 use zeroserve_shared::route::FixedRoute;
 
-use super::rates::{Readings, RouteReading};
+use super::{
+    rates::{Readings, RouteReading},
+    theme,
+};
 use crate::server::{RouteInfo, RouteName};
 
 /// What a row stands for. Stays the same when routes come and go, so that the selection does.
@@ -39,6 +41,11 @@ impl Node {
     /// Whether it can be folded.
     pub(crate) fn is_folder(&self) -> bool {
         self.route.is_none()
+    }
+
+    /// How its name looks.
+    pub(crate) fn style(&self) -> Style {
+        if self.is_folder() { theme::STRONG } else { theme::PLAIN }
     }
 }
 
@@ -206,23 +213,23 @@ impl Tree {
         }
     }
 
-    /// The nodes on view, top down: all but those in closed folders, or, with a filter, the
+    /// What the widget draws, each item named by its node: all of the tree or, with a filter, the
     /// routes whose path contains it and the folders on the way to them.
-    pub(crate) fn rows(&self, filter: &str, is_open: impl Fn(&NodeKey) -> bool) -> Vec<usize> {
+    pub(crate) fn items(&self, filter: &str) -> Vec<TreeItem<'static, usize>> {
         let matching = (!filter.is_empty()).then(|| self.matching(&filter.to_lowercase()));
-        let mut rows = Vec::new();
-        let mut ahead: Vec<usize> = self.roots.iter().rev().copied().collect();
-        while let Some(index) = ahead.pop() {
-            if matching.as_ref().is_some_and(|matching| !matching[index]) {
-                continue;
-            }
-            rows.push(index);
+        self.branch(&self.roots, matching.as_deref())
+    }
+
+    fn branch(&self, nodes: &[usize], matching: Option<&[bool]>) -> Vec<TreeItem<'static, usize>> {
+        let left = nodes.iter().filter(|node| matching.is_none_or(|matching| matching[**node]));
+        left.map(|&index| {
             let node = &self.nodes[index];
-            if node.is_folder() && (matching.is_some() || is_open(&node.key)) {
-                ahead.extend(node.children.iter().rev());
-            }
-        }
-        rows
+            // A line, because text could have several.
+            let name = Line::styled(node.label.clone(), node.style());
+            TreeItem::new(index, name, self.branch(&node.children, matching))
+                .expect("a node is a child once")
+        })
+        .collect()
     }
 
     fn matching(&self, filter: &str) -> Vec<bool> {
@@ -262,9 +269,16 @@ impl Tree {
         self.nodes.iter().position(|node| node.key == *key)
     }
 
+    /// The nodes on the way to a node, and itself: so the widget names it.
+    pub(crate) fn trail(&self, node: usize) -> Vec<usize> {
+        let mut trail: Vec<_> = successors(Some(node), |at| self.nodes[*at].parent).collect();
+        trail.reverse();
+        trail
+    }
+
     /// All folders.
-    pub(crate) fn folders(&self) -> impl Iterator<Item = &NodeKey> {
-        self.nodes.iter().filter(|node| node.is_folder()).map(|node| &node.key)
+    pub(crate) fn folders(&self) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(|node| self.nodes[*node].is_folder())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use tui_tree_widget::{TreeItem, TreeState};
+
 use super::{
     super::{
         field::Field,
@@ -27,12 +29,15 @@ fn scrolled(offset: usize, selected: usize, rows: usize, height: usize) -> usize
 pub(crate) struct RoutesPanel {
     pub(crate) infos: Arc<[RouteInfo]>,
     pub(crate) tree: Tree,
+    /// The tree as it is drawn, without what the filter takes away.
+    pub(crate) items: Vec<TreeItem<'static, usize>>,
+    /// What the widget has to know: open folders, selection, scroll position. Never asked what
+    /// it drew last: several keys may come between two draws.
+    pub(crate) state: TreeState<usize>,
     /// Nodes on view by scrolling, top down.
     pub(crate) rows: Vec<usize>,
     /// Index of the selected row.
     pub(crate) selected: usize,
-    /// Index of the first row on the screen.
-    pub(crate) offset: usize,
     pub(crate) sort: Sort,
     pub(crate) filter: Field,
     /// Whether keys go to the filter.
@@ -47,9 +52,10 @@ impl RoutesPanel {
         Self {
             infos: Arc::new([]),
             tree: Tree::default(),
+            items: Vec::new(),
+            state: TreeState::default(),
             rows: Vec::new(),
             selected: 0,
-            offset: 0,
             sort: Sort::Path,
             filter: Field::default(),
             typing: false,
@@ -105,31 +111,36 @@ impl RoutesPanel {
     pub(crate) fn open(&mut self, key: &NodeKey, open: bool) {
         self.toggled.insert(key.clone(), open);
         let selected = self.selected_key().cloned();
-        self.lay_out();
+        self.fold();
         self.select_key(selected.as_ref());
     }
 
     /// Closes all folders, or opens them all if none is open.
     pub(crate) fn fold_all(&mut self) {
-        let any_open = self.tree.folders().any(|key| self.is_open(key));
+        let any_open = self.tree.folders().any(|folder| self.is_open(&self.tree.at(folder).key));
         let selected = self.selected_key().cloned();
         self.toggled.clear();
         self.open_by_default = !any_open;
-        self.lay_out();
+        self.fold();
         self.select_key(selected.as_ref());
     }
 
     fn lay_out(&mut self) {
-        self.rows = self.tree.rows(self.filter.text(), |key| {
-            self.toggled.get(key).copied().unwrap_or(self.open_by_default)
-        });
-        self.selected = self.selected.min(self.rows.len().saturating_sub(1));
+        self.items = self.tree.items(self.filter.text());
+        self.fold();
     }
 
-    /// The rows on a screen of so many: all that drawing has to look at.
-    pub(crate) fn on_screen(&self, height: usize) -> &[usize] {
-        let start = self.offset.min(self.rows.len());
-        &self.rows[start..self.rows.len().min(start + height)]
+    /// Has the widget open what is open, which gives the rows.
+    fn fold(&mut self) {
+        self.state.close_all();
+        for folder in self.tree.folders() {
+            if self.is_open(&self.tree.at(folder).key) {
+                self.state.open(self.tree.trail(folder));
+            }
+        }
+        let rows = self.state.flatten(&self.items);
+        self.rows = rows.iter().filter_map(|row| row.identifier.last().copied()).collect();
+        self.selected = self.selected.min(self.rows.len().saturating_sub(1));
     }
 
     /// The selected node of the tree.
@@ -172,9 +183,13 @@ impl RoutesPanel {
         self.selected = self.selected.saturating_add_signed(rows).min(last);
     }
 
-    /// Scrolls so that the selection is on a screen of `height` rows.
+    /// Has the widget scroll so that the selection is on a screen of `height` rows.
     pub(crate) fn scroll(&mut self, height: usize) {
-        self.offset = scrolled(self.offset, self.selected, self.rows.len(), height);
+        let selected = self.selected_node().map(|node| self.tree.trail(node));
+        self.state.select(selected.unwrap_or_default());
+        // By itself it would leave rows empty after the last, where there were more before.
+        let last_start = self.rows.len().saturating_sub(height);
+        self.state.scroll_up(self.state.get_offset().saturating_sub(last_start));
     }
 }
 

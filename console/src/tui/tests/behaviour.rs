@@ -180,13 +180,43 @@ fn rows_keep_their_order_until_somebody_sorts() {
 }
 
 #[test]
-fn only_rows_on_the_screen_are_drawn() {
+fn the_longest_tree_scrolls_from_end_to_end() {
     let mut run = Run::on(Simulated::new(1).with_more_routes(10_000), 80, 24);
     run.ticks(4).press("* End").ticks(2);
     assert!(run.model.routes.rows.len() > 10_000);
-    let height = 15;
-    assert_eq!(run.model.routes.on_screen(height).len(), height);
     run.assert_shows("505 HTTP").press("Home").assert_shows("app.js");
+}
+
+#[test]
+fn keys_that_come_between_two_draws_act_on_what_the_first_of_them_did() {
+    let mut run = Run::new(120, 30);
+    run.ticks(4).press("*").screen();
+    run.press("Down Down Right Right Down Right Right");
+    run.assert_shows("first-steps.html");
+    let source = run.model.routes.selected_route().unwrap().source.clone().unwrap();
+    assert_eq!(source.file_name().unwrap(), "first-steps.html");
+}
+
+#[test]
+fn no_row_stays_empty_while_there_are_routes_to_show() {
+    let mut run = Run::new(80, 24);
+    run.ticks(4).press("End").assert_hides("app.js");
+    run.terminal.backend_mut().resize(80, 60);
+    run.send(Message::Resize(80, 60));
+    run.assert_shows("app.js").assert_shows("505 HTTP");
+}
+
+#[test]
+fn folders_deeper_than_the_panel_is_wide_leave_its_numbers_and_frame_alone() {
+    let mut run = Run::new(80, 24);
+    run.ticks(4);
+    let rendered = crate::content::Rendered::ok("text/plain".into(), b"x", None);
+    let path = format!("/a{}", "/b".repeat(60)).parse().unwrap();
+    run.server.apply(Change::Add(path, Arc::new(rendered))).unwrap();
+    run.ticks(2).select("b/b");
+    for line in run.screen().lines().skip(6).take(15) {
+        assert!(line.matches("/s ").count() == 2 && line.ends_with("│\""), "{line}");
+    }
 }
 
 #[test]

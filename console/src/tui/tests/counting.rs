@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tui_tree_widget::TreeState;
 use zeroserve_shared::counters::{Counters, RouteHits};
 
 use crate::{
@@ -130,15 +131,15 @@ proptest! {
         let mut tree = Tree::new(&infos);
         tree.read(&readings);
 
-        let rows = tree.rows("", |_| true);
-        let mut routes: Vec<usize> = rows.iter().filter_map(|row| tree.at(*row).route).collect();
+        let all = rows(&tree, "", true);
+        let mut routes: Vec<usize> = all.iter().filter_map(|row| tree.at(*row).route).collect();
         routes.sort_unstable();
         prop_assert_eq!(routes, (0..infos.len()).collect::<Vec<_>>());
 
-        let roots = tree.rows("", |_| false);
+        let roots = rows(&tree, "", false);
         let sum: u64 = roots.iter().map(|row| tree.reading(*row).hits).sum();
         prop_assert_eq!(sum, infos.iter().map(|info| u64::from(info.index)).sum::<u64>());
-        for row in &rows {
+        for row in &all {
             if let NodeKey::Folder(prefix) = &tree.at(*row).key {
                 let inside = infos.iter().filter(|info| path(info).starts_with(prefix.as_str()));
                 let expected: u64 = inside.map(|info| u64::from(info.index)).sum();
@@ -146,7 +147,7 @@ proptest! {
             }
         }
 
-        let found: Vec<_> = tree.rows(&filter, |_| true).into_iter()
+        let found: Vec<_> = rows(&tree, &filter, true).into_iter()
             .filter_map(|row| tree.at(row).route).map(|route| path(&infos[route]).to_owned()).collect();
         let mut expected: Vec<_> = infos.iter().map(path).filter(|path| path.contains(&filter)).map(str::to_owned).collect();
         let mut sorted = found.clone();
@@ -154,6 +155,16 @@ proptest! {
         expected.sort();
         prop_assert_eq!(sorted, expected);
     }
+}
+
+/// The nodes that the widget shows, with all folders open or none.
+fn rows(tree: &Tree, filter: &str, open: bool) -> Vec<usize> {
+    let mut state = TreeState::default();
+    for folder in tree.folders().filter(|_| open) {
+        state.open(tree.trail(folder));
+    }
+    let items = tree.items(filter);
+    state.flatten(&items).iter().map(|row| *row.identifier.last().unwrap()).collect()
 }
 
 fn info(at: usize, path: &RoutePath) -> RouteInfo {
@@ -214,7 +225,7 @@ fn what_the_console_shows_adds_up_to_what_the_server_counted() {
         let sample = server.sample().unwrap();
         let readings = meter.read(&sample);
         tree.read(&readings);
-        let roots = tree.rows("", |_| false);
+        let roots = rows(&tree, "", false);
         let hits: u64 = roots.iter().map(|row| tree.reading(*row).hits).sum();
         assert_eq!(hits, sample.totals().requests);
     }

@@ -106,7 +106,7 @@ impl Run {
     }
 
     fn buffer(&mut self) -> &Buffer {
-        self.terminal.draw(|frame| view(&self.model, frame)).unwrap();
+        self.terminal.draw(|frame| view(&mut self.model, frame)).unwrap();
         self.terminal.backend().buffer()
     }
 

@@ -1,4 +1,4 @@
-//! Draws the model, and changes nothing.
+//! Draws the model, and changes nothing but the scroll position of the tree.
 
 pub(crate) mod areas;
 mod chart;
@@ -18,6 +18,7 @@ use ratatui::{
     text::{Line, Span},
     widgets::{Block, BorderType},
 };
+use tui_tree_widget::TreeState;
 
 use self::areas::Areas;
 pub(crate) use self::popup::scrolling as popup_scrolling;
@@ -30,7 +31,14 @@ use super::{
 const SMALLEST: (u16, u16) = (60, 16);
 
 /// Draws everything.
-pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
+pub(crate) fn view(model: &mut Model, frame: &mut Frame<'_>) {
+    // The widget decides at drawing how far it scrolls, and remembers it in its state.
+    let mut tree = std::mem::take(&mut model.routes.state);
+    draw(model, &mut tree, frame);
+    model.routes.state = tree;
+}
+
+fn draw(model: &Model, tree: &mut TreeState<usize>, frame: &mut Frame<'_>) {
     let screen = frame.area();
     if screen.width < SMALLEST.0 || screen.height < SMALLEST.1 {
         let (columns, rows) = SMALLEST;
@@ -40,7 +48,7 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         let areas = Areas::of(model);
         header::draw(model, &areas, frame);
         if let Some(area) = areas.routes {
-            routes::draw(model, frame, area);
+            routes::draw(model, tree, frame, area);
         }
         if let Some(area) = areas.reasons {
             reasons::draw(model, frame, area);

@@ -1,12 +1,13 @@
-//! The tree of routes with its columns. Only the rows on the screen are touched.
+//! The tree of routes, and columns beside the rows of it that are on the screen.
 
 use ratatui::{
     Frame,
-    layout::{Constraint, Rect},
-    style::Style,
+    layout::{Constraint, Offset, Rect},
     text::{Line, Span},
-    widgets::{Row, Table},
+    widgets::{Clear, Row, Table},
 };
+use tui_tree_widget::{Tree, TreeState};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{panel, right};
 use crate::server::RouteInfo;
@@ -14,7 +15,7 @@ use crate::tui::{
     format,
     model::{Model, Panel, RoutesPanel},
     theme,
-    tree::Sort,
+    tree::{Node, Sort},
 };
 
 /// One column beside the path.
@@ -95,7 +96,7 @@ const COLUMNS: [Column; 8] = [
     },
 ];
 
-pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw(model: &Model, state: &mut TreeState<usize>, frame: &mut Frame<'_>, area: Rect) {
     let routes = &model.routes;
     let block = panel(model, Panel::Routes, title(model)).title_bottom(position(routes));
     let inner = block.inner(area);
@@ -103,16 +104,27 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         COLUMNS.iter().filter(|column| area.width >= column.from_width).collect();
     let taken: u16 = columns.iter().map(|column| column.width + 2).sum();
     let path_width = inner.width.saturating_sub(taken);
+    // Below the heading.
+    let body = inner.intersection(inner.offset(Offset { x: 0, y: 1 }));
+    let paths = Rect { width: path_width, ..body };
 
-    let height = inner.height.saturating_sub(1).into();
-    let focused = model.focus == Panel::Routes;
-    let rows = routes.on_screen(height).iter().enumerate().map(|(row, node)| {
-        let style = match (routes.offset + row == routes.selected, focused) {
+    let tree = Tree::new(&routes.items).expect("a node is a root once");
+    let tree = tree.node_open_symbol("▾ ").node_closed_symbol("▸ ");
+    frame.render_stateful_widget(tree, paths, state);
+    let height = body.height.into();
+    let seen = routes.rows.iter().skip(state.get_offset()).take(height);
+    for (row, node) in paths.rows().zip(seen.clone()) {
+        shorten(routes.tree.at(*node), frame, row);
+    }
+
+    // Over the tree, whose indents may reach beyond its area.
+    let rows = seen.map(|node| {
+        let selected = routes.selected_node() == Some(*node);
+        line(routes, *node, &columns).style(match (selected, model.focus == Panel::Routes) {
             (true, true) => theme::SELECTED,
             (true, false) => theme::MARKED,
             _ => theme::PLAIN,
-        };
-        line(routes, *node, &columns, path_width.into()).style(style)
+        })
     });
     let widths = std::iter::once(path_width).chain(columns.iter().map(|column| column.width));
     let table = Table::new(rows, widths.map(Constraint::Length))
@@ -122,6 +134,17 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(table, area);
     if routes.rows.is_empty() {
         empty(model, frame, inner);
+    }
+}
+
+/// Leaves out the middle of a name that is too long; the widget would leave out its end.
+fn shorten(node: &Node, frame: &mut Frame<'_>, row: Rect) {
+    let before = 2 * node.depth + 2;
+    let name = Rect { x: row.x + before, width: row.width.saturating_sub(before), ..row };
+    if node.label.width() > name.width.into() {
+        frame.render_widget(Clear, name);
+        let short = format::shortened(&node.label, name.width.into());
+        frame.render_widget(Line::styled(short, node.style()), name);
     }
 }
 
@@ -159,30 +182,22 @@ fn heading(routes: &RoutesPanel, columns: &[&Column]) -> Row<'static> {
     Row::new(std::iter::once(Line::styled("  path", mark(Some(Sort::Path)))).chain(cells))
 }
 
-fn line(routes: &RoutesPanel, node: usize, columns: &[&Column], width: usize) -> Row<'static> {
+/// What stands beside a path.
+fn line(routes: &RoutesPanel, node: usize, columns: &[&Column]) -> Row<'static> {
     let shown = routes.tree.at(node);
     let info = shown.route.map(|route| &routes.infos[route]);
-    let sign = match (shown.is_folder(), routes.is_open(&shown.key)) {
-        (false, _) => "  ",
-        (true, true) => "▾ ",
-        (true, false) => "▸ ",
-    };
-    let indent = "  ".repeat(shown.depth.into());
-    let room = width.saturating_sub(indent.len() + 2);
-    let label = format!("{indent}{sign}{}", format::shortened(&shown.label, room));
-    let style = if shown.is_folder() { theme::STRONG } else { theme::PLAIN };
     let idle = routes.tree.reading(node).hits_per_s == Some(0.0);
     let cells = columns.iter().map(|column| {
         let text = (column.text)(routes, node, info);
         let moving = column.title.ends_with("/s");
-        let style: Style = if moving && idle { theme::FAINT } else { style };
+        let style = if moving && idle { theme::FAINT } else { shown.style() };
         if column.flush_right {
             Line::styled(right(&text, column.width.into()), style)
         } else {
             Line::styled(format::shortened(&text, column.width.into()), theme::FAINT)
         }
     });
-    Row::new(std::iter::once(Line::styled(label, style)).chain(cells))
+    Row::new(std::iter::once(Line::default()).chain(cells))
 }
 
 fn empty(model: &Model, frame: &mut Frame<'_>, inner: Rect) {
