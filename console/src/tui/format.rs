@@ -6,56 +6,53 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use humansize::DECIMAL;
+
 /// What stands where there is no value yet.
 pub(crate) const NONE: &str = "–";
 
-const COUNT_UNITS: [&str; 7] = ["", " k", " M", " G", " T", " P", " E"];
-const BYTE_UNITS: [&str; 7] = [" B", " kB", " MB", " GB", " TB", " PB", " EB"];
-
 /// A count: exact below a thousand, else three digits and an SI prefix.
 pub(crate) fn count(value: u64) -> String {
-    scaled(value as f64, COUNT_UNITS, value < 1000)
+    counted(value as f64, value < 1000)
 }
 
 /// Bytes, in powers of a thousand.
-///
-/// Not by humansize: its fixed number of decimals makes columns whose digits do not line up.
 pub(crate) fn bytes(value: u64) -> String {
-    scaled(value as f64, BYTE_UNITS, value < 1000)
+    short(value as f64, value < 1000)
 }
 
 /// A count per second.
 pub(crate) fn rate(value: Option<f64>) -> String {
-    value.map_or_else(|| NONE.into(), |rate| scaled(rate, COUNT_UNITS, is_whole(rate)) + "/s")
+    value.map_or_else(|| NONE.into(), |rate| counted(rate, is_whole(rate)) + "/s")
 }
 
 /// Bytes per second.
 pub(crate) fn byte_rate(value: Option<f64>) -> String {
-    value.map_or_else(|| NONE.into(), |rate| scaled(rate, BYTE_UNITS, rate < 999.5) + "/s")
+    value.map_or_else(|| NONE.into(), |rate| short(rate, rate < 999.5) + "/s")
 }
 
 fn is_whole(rate: f64) -> bool {
     rate == 0.0 || (99.5..999.5).contains(&rate)
 }
 
-fn scaled(mut value: f64, units: [&str; 7], whole: bool) -> String {
+/// As bytes, without the unit.
+fn counted(value: f64, whole: bool) -> String {
+    short(value, whole).trim_end_matches('B').trim_end().into()
+}
+
+/// Bytes in three digits, or less if they are whole.
+fn short(value: f64, whole: bool) -> String {
     if whole {
-        return format!("{value:.0}{}", units[0]);
+        return humansize::format_size_i(value, DECIMAL.decimal_places(0));
     }
-    let mut unit = 0;
-    // 999.5 would be rounded to a fourth digit.
-    while value >= 999.5 && unit + 1 < units.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let decimals = if value >= 99.95 {
-        0
-    } else if value >= 9.995 {
-        1
-    } else {
-        2
-    };
-    format!("{value:.decimals$}{}", units[unit])
+    // humansize is told how many decimals, not how many digits, and rounds after it has chosen
+    // the unit. Rounding first tells both: 999 600 is 1.00e6, so 1.00 MB and not 1000 kB.
+    let rounded = format!("{value:.2e}");
+    let exponent = rounded.split_once('e').and_then(|(_, exponent)| exponent.parse::<u8>().ok());
+    // Below one the exponent is negative, and there is no prefix.
+    let decimals = 2 - usize::from(exponent.unwrap_or(0) % 3);
+    let value = rounded.parse().map_or(value, |rounded: f64| rounded.max(value));
+    humansize::format_size_i(value, DECIMAL.decimal_places(decimals).decimal_zeroes(decimals))
 }
 
 /// A count with a space between groups of three digits, exact.
@@ -154,6 +151,7 @@ mod tests {
             (0, "0"),
             (999, "999"),
             (1000, "1.00 k"),
+            (1001, "1.00 k"),
             (9_994, "9.99 k"),
             (9_996, "10.0 k"),
             (99_960, "100 k"),
@@ -164,7 +162,9 @@ mod tests {
         ] {
             assert_eq!(count(value), expected, "{value}");
         }
+        assert_eq!(bytes(0), "0 B");
         assert_eq!(bytes(272), "272 B");
+        assert_eq!(bytes(999_600), "1.00 MB");
         assert_eq!(bytes(1_260_000_000), "1.26 GB");
     }
 
@@ -205,6 +205,16 @@ mod tests {
             prop_assert!(bytes(value).chars().count() <= 7);
             prop_assert!(rate(Some(rated)).chars().count() <= 8);
             prop_assert!(byte_rate(Some(rated)).chars().count() <= 9);
+        }
+
+        #[test]
+        fn a_short_number_has_three_digits_and_is_near_the_exact_one(value in 1000u64..) {
+            let short = count(value);
+            let (digits, prefix) = short.split_once(' ').unwrap();
+            prop_assert_eq!(digits.chars().filter(char::is_ascii_digit).count(), 3, "{}", short);
+            let power = " kMGTPE".find(prefix).unwrap() as i32;
+            let told = digits.parse::<f64>().unwrap() * 1000f64.powi(power);
+            prop_assert!((told / value as f64 - 1.0).abs() <= 0.005_001, "{} {}", value, short);
         }
 
         #[test]
