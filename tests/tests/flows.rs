@@ -80,6 +80,25 @@ fn a_reset_in_the_window_is_challenged_and_an_exact_one_believed() -> Result<()>
     Ok(())
 }
 
+/// A client that has forgotten the connection answers every segment with a reset that begins at
+/// the acknowledgment number, which trails the request while the answer is on its way. Challenging
+/// that, too, made the two go on for ever.
+#[test]
+fn a_reset_with_the_number_that_was_acknowledged_is_believed() -> Result<()> {
+    let mut bench = Bench::new()?;
+    bench.lab.publish("/file", &noise(1, 50_000))?;
+    let next = bench.ask()?;
+    let reset = |header: TcpHeader| TcpHeader { rst: true, ack: false, ..header };
+    let challenge = bench.answer(&frame(reset(later(&next, 1000)), &[]))?;
+    let acknowledged = challenge.tcp.acknowledgment_number;
+    assert_ne!(acknowledged, next.sequence_number, "all of the request is acknowledged early");
+    let answer = TcpHeader { sequence_number: acknowledged, ..next };
+    let outcome = bench.run(&frame(reset(answer), &[]))?;
+    assert_eq!(outcome.reason, Some(Reason::ResetByPeer));
+    assert_eq!(outcome.counted.flows_removed, 1);
+    Ok(())
+}
+
 #[test]
 fn a_reset_of_an_unknown_connection_is_left_to_the_kernel() -> Result<()> {
     let mut bench = Bench::new()?;

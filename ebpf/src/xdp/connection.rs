@@ -59,11 +59,17 @@ fn handle(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     if is_sending(flow) { continue_sending(ingress, flow) } else { listen(ingress, flow) }
 }
 
-/// A reset counts only with exactly the sequence number expected; within the window it might be
+/// A reset counts only with the sequence number expected; elsewhere in the window it might be
 /// somebody's guess, and a genuine sender will confirm it (RFC 5961 section 3.2).
+///
+/// Expected is, as the client sees it, what was last acknowledged to it, which trails what has
+/// been read: a client that has forgotten the connection resets it with just that number. Were it
+/// challenged, it would send the same reset again, and so on for ever.
 #[inline(always)]
 fn reset(ingress: &mut Ingress<'_>, flow: &Flow) -> Ending {
-    if ingress.scratch.segment.sequence == flow.receive_next {
+    let behind = distance(flow.receive_next, ingress.scratch.segment.sequence);
+    let open = distance(flow.receive_next, transport::acknowledgment_alone(flow));
+    if behind >= 0 && behind <= open {
         remove(ingress);
         return Ending::of(Reason::ResetByPeer);
     }
