@@ -18,9 +18,9 @@ impl Field {
         &self.text
     }
 
-    /// Characters before the cursor.
-    pub(crate) fn cursor(&self) -> usize {
-        self.cursor
+    /// Where the cursor is, in bytes of the text.
+    pub(crate) fn cursor_byte(&self) -> usize {
+        self.byte(self.cursor)
     }
 
     /// Puts text at the cursor, less its control characters: pasted text ends in newlines.
@@ -76,7 +76,7 @@ mod tests {
         field.left();
         field.backspace();
         field.insert("ss\n");
-        assert_eq!((field.text(), field.cursor()), ("/grüsse", 6));
+        assert_eq!((field.text(), field.cursor_byte()), ("/grüsse", "/grüss".len()));
         field.home();
         assert!(!field.backspace());
         field.right();

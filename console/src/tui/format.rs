@@ -7,6 +7,8 @@ use std::{
 };
 
 use humansize::DECIMAL;
+use unicode_truncate::{Alignment, UnicodeTruncateStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 /// What stands where there is no value yet.
 pub(crate) const NONE: &str = "–";
@@ -124,24 +126,28 @@ pub(crate) fn shell_path(path: &Path) -> String {
 /// Shortens text to a width in columns, leaving out its middle: the beginning of a path says
 /// where, the end what.
 pub(crate) fn shortened(text: &str, width: usize) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    if chars.len() <= width {
+    if text.width() <= width {
         return text.into();
     }
     if width < 4 {
-        return chars[..width].iter().collect();
+        return text.unicode_truncate(width).0.into();
     }
-    let head = (width - 1) / 3;
-    let tail = width - 1 - head;
-    let mut short: String = chars[..head].iter().collect();
-    short.push('…');
-    short.extend(&chars[chars.len() - tail..]);
-    short
+    let (head, taken) = text.unicode_truncate((width - 1) / 3);
+    let (tail, _) = text.unicode_truncate_start(width - 1 - taken);
+    format!("{head}…{tail}")
+}
+
+/// Text in exactly so many columns: shortened, or with spaces behind.
+pub(crate) fn padded(text: &str, width: usize) -> String {
+    // What cannot be drawn would have a width all the same.
+    let text = text.replace(char::is_control, "�");
+    shortened(&text, width).unicode_pad(width, Alignment::Left, false).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use ratatui::text::Span;
 
     use super::*;
 
@@ -219,7 +225,12 @@ mod tests {
 
         #[test]
         fn shortened_text_fits(text: String, width in 0usize..40) {
-            prop_assert!(shortened(&text, width).chars().count() <= width);
+            prop_assert!(shortened(&text, width).width() <= width);
+        }
+
+        #[test]
+        fn padded_text_fills_its_columns_on_the_screen(text: String, width in 0usize..40) {
+            prop_assert_eq!(Span::raw(padded(&text, width)).width(), width);
         }
 
         #[test]

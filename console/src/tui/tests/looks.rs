@@ -89,6 +89,54 @@ fn severities_differ_without_colour() {
     run.assert_shows("▲ map-missing").assert_shows("fault").assert_shows("◆ reset-by-peer");
 }
 
+/// Where a text is on the screen: its first columns, top down.
+fn columns_of(run: &mut Run, text: &str) -> Vec<usize> {
+    let buffer = run.buffer();
+    let signs: Vec<String> = text.chars().map(String::from).collect();
+    let rows = buffer.content.chunks(buffer.area.width.into());
+    rows.filter_map(|row| {
+        row.windows(signs.len()).position(|cells| {
+            cells.iter().zip(&signs).all(|(cell, sign)| cell.symbol() == sign.as_str())
+        })
+    })
+    .collect()
+}
+
+#[test]
+fn wide_characters_leave_columns_where_they_are() {
+    let folder = folder();
+    let odd =
+        ["文字.txt", "한국어.md", "e\u{301}te\u{301}.txt", "two\nlines", &"長い名前".repeat(12)];
+    for name in odd {
+        std::fs::write(folder.path().join(name), "x").unwrap();
+    }
+    let mut run = Run::with(Simulated::new(1), 120, 30, |options| {
+        options.folder = folder.path().to_owned();
+    });
+    run.ticks(4).press("a");
+    let dates = columns_of(&mut run, "UTC");
+    assert_eq!(dates.len(), 3 + odd.len());
+    assert!(dates.iter().all(|column| *column == dates[0]), "{dates:?}");
+
+    run.enter("文").press("Enter ctrl-u").enter("/wide").press("Enter y").select("wide");
+    run.press("r ctrl-u").enter("notes").press("Enter");
+    run.assert_shows("Replace this?");
+    let then = columns_of(&mut run, "then")[0];
+    let source = then + folder.path().to_str().unwrap().len();
+    assert_eq!(columns_of(&mut run, "13 bytes"), [then]);
+    assert!(columns_of(&mut run, "/notes.txt").contains(&source), "{}", run.screen());
+}
+
+#[test]
+fn a_cursor_behind_wide_characters_stays_on_the_screen() {
+    let folder = folder();
+    let mut run = Run::with(Simulated::new(1), 80, 24, |options| {
+        options.folder = folder.path().to_owned();
+    });
+    run.ticks(4).press("a").enter(&"文".repeat(80)).enter("xyz");
+    assert_eq!(columns_of(&mut run, "xyz").len(), 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

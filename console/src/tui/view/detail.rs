@@ -4,6 +4,8 @@ use ratatui::{
     style::Style,
     text::{Line, Span},
 };
+use unicode_truncate::UnicodeTruncateStr as _;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::popup::Page;
 use crate::{
@@ -118,9 +120,17 @@ pub(super) fn cause(model: &Model, cause: Cause) -> Page {
 }
 
 /// A word that is too long for a line, such as a path, in pieces that are not.
-fn pieces(word: &str, width: usize) -> Vec<String> {
-    let chars: Vec<char> = word.chars().collect();
-    chars.chunks(width.max(1)).map(|piece| piece.iter().collect()).collect()
+fn pieces(word: &str, width: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = word;
+    while !rest.is_empty() {
+        let (piece, _) = rest.unicode_truncate(width);
+        // Of a line that is too narrow for one character the rest is as good as any other part.
+        let piece = if piece.is_empty() { rest } else { piece };
+        pieces.push(piece);
+        rest = &rest[piece.len()..];
+    }
+    pieces
 }
 
 /// Breaks text into lines of so many columns at most, with a margin.
@@ -128,13 +138,13 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_whitespace().flat_map(|word| pieces(word, width)) {
         let last = lines.last_mut().expect("there is always a last line");
-        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word);
+        if !last.is_empty() && last.width() + 1 + word.width() > width {
+            lines.push(word.into());
         } else {
             if !last.is_empty() {
                 last.push(' ');
             }
-            last.push_str(&word);
+            last.push_str(word);
         }
     }
     lines.into_iter().map(|line| Line::raw(format!(" {line}"))).collect()

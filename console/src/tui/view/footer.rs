@@ -5,6 +5,8 @@ use ratatui::{
     layout::Rect,
     text::{Line, Span},
 };
+use unicode_truncate::UnicodeTruncateStr as _;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::areas::Areas;
 use crate::tui::{
@@ -27,17 +29,17 @@ pub(super) fn draw(model: &Model, areas: &Areas, frame: &mut Frame<'_>) {
 fn message(note: &Note, frame: &mut Frame<'_>, area: Rect) {
     let (sign, style) = sign(note.level);
     let width = usize::from(area.width).saturating_sub(4);
-    let used = note.text.chars().count();
+    let used = note.text.width();
     let text = if used <= width {
         note.text.clone()
     } else {
         // What follows is in the log.
-        let beginning: String = note.text.chars().take(width.saturating_sub(11)).collect();
+        let (beginning, _) = note.text.unicode_truncate(width.saturating_sub(11));
         format!("{beginning} … (L: all)")
     };
     let mut spans = vec![Span::styled(format!(" {sign} "), style), Span::styled(text, style)];
     if let Some(command) = &note.command
-        && used + command.len() + 6 <= width
+        && used + command.width() + 6 <= width
     {
         spans.push(Span::styled(format!("   $ {command}"), theme::FAINT));
     }

@@ -7,6 +7,8 @@ use ratatui::{
     text::{Line, Span},
     widgets::Paragraph,
 };
+use unicode_truncate::UnicodeTruncateStr as _;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     areas::PICKER_ROWS,
@@ -43,16 +45,16 @@ fn ask(title: &str, lines: Vec<Line<'_>>, frame: &mut Frame<'_>, ground: Rect) {
 /// A line to type in, with its cursor. Of a text that is too long the end is shown.
 fn typing(label: &str, field: &Field) -> Line<'static> {
     let room = TEXT_WIDTH - label.len() - 2;
-    let chars: Vec<char> = field.text().chars().chain([' ']).collect();
-    let start = (field.cursor() + 1).saturating_sub(room);
-    let end = chars.len().min(start + room);
-    let text = |range: std::ops::Range<usize>| chars[range].iter().collect::<String>();
-    let cursor = field.cursor();
+    let (before, rest) = field.text().split_at(field.cursor_byte());
+    let mut rest = rest.chars();
+    let under = rest.next().unwrap_or(' ').to_string();
+    let (before, taken) = before.unicode_truncate_start(room - under.width());
+    let (after, _) = rest.as_str().unicode_truncate(room - under.width() - taken);
     Line::from(vec![
         Span::styled(format!(" {label} "), theme::FAINT),
-        Span::styled(text(start..cursor), theme::STRONG),
-        Span::styled(text(cursor..cursor + 1), theme::SELECTED),
-        Span::styled(text(cursor + 1..end.max(cursor + 1)), theme::STRONG),
+        Span::styled(before.to_owned(), theme::STRONG),
+        Span::styled(under, theme::SELECTED),
+        Span::styled(after.to_owned(), theme::STRONG),
     ])
 }
 
@@ -96,14 +98,13 @@ pub(super) fn picker(picker: &Picker, frame: &mut Frame<'_>, ground: Rect) {
 }
 
 fn entry(entry: &Entry) -> Line<'static> {
-    let name_width = TEXT_WIDTH - 35;
     let name = if entry.is_folder { format!("{}/", entry.name) } else { entry.name.clone() };
-    let name = format::shortened(&name, name_width);
+    let name = format::padded(&name, TEXT_WIDTH - 35);
     let size = if entry.is_folder { String::new() } else { format::bytes(entry.bytes) };
     let modified = entry.modified.map(format::date).unwrap_or_default();
     let style = if entry.is_folder { theme::STRONG } else { theme::PLAIN };
     Line::from(vec![
-        Span::styled(format!(" {name:<name_width$}"), style),
+        Span::styled(format!(" {name}"), style),
         Span::raw(format!("{size:>9}")),
         Span::styled(format!("  {modified:<24}"), theme::FAINT),
     ])
@@ -187,7 +188,7 @@ fn comparison(planned: &Planned) -> Vec<Line<'static>> {
     });
     let width = (TEXT_WIDTH - 12) / 2 - 1;
     let names = ["size", "type", "SHA-256", "source", "modified"];
-    let cell = |text: &str| format!("{:<width$}", format::shortened(text, width));
+    let cell = |text: &str| format::padded(text, width);
     let heads = (
         if old.is_some() { "now" } else { "now nothing" },
         if new.is_some() { "then" } else { "then nothing" },
