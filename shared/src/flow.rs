@@ -104,8 +104,9 @@ pub struct Flow {
     pub window_shift: u8,
     /// Flags, see the kernel side's `transport` module.
     pub flags: u8,
-    /// Keeps the layout free of padding.
-    pub reserved: u32,
+    /// What `send_next` was at the latest when the oldest open byte was last sent: once the client
+    /// holds something beyond, that byte has been lost.
+    pub oldest_sent: u32,
 }
 
 const _: () = crate::size_is::<Flow, 112>();

@@ -4,8 +4,8 @@ use zeroserve_shared::flow::Flow;
 
 use crate::{
     transport::{
-        Arrival, MAX_WINDOW_BYTES, QUIET_MS, RECOVERING, TIMED_OUT, TIMEOUT_SEGMENTS, is_sending,
-        response_end,
+        Arrival, LOSSY, MAX_WINDOW_BYTES, QUIET_MS, RECOVERING, TIMED_OUT, TIMEOUT_SEGMENTS,
+        is_sending, response_end,
     },
     wire::sequence::{after, distance, earlier},
 };
@@ -28,6 +28,7 @@ pub fn acknowledge(flow: &mut Flow, arrival: &Arrival) -> u32 {
         return 0;
     }
     flow.send_unacknowledged = arrival.acknowledgment;
+    flow.oldest_sent = flow.send_next;
     flow.progress_ms = arrival.now_ms;
     if flow.flags & RECOVERING != 0 && !after(flow.recovery_end, arrival.acknowledgment) {
         flow.flags &= !(RECOVERING | TIMED_OUT);
@@ -49,7 +50,8 @@ fn grow(flow: &mut Flow, newly: u32) {
         return;
     }
     let more = if flow.window < flow.slow_start_threshold {
-        newly
+        let room = flow.slow_start_threshold - flow.window;
+        if newly < room { newly } else { room }
     } else if flow.window > 0 {
         (newly as u64 * flow.mss as u64 / flow.window as u64) as u32
     } else {
@@ -70,9 +72,9 @@ fn time_out(flow: &mut Flow, now_ms: u32) {
         return;
     }
     if flow.flags & TIMED_OUT == 0 {
-        flow.slow_start_threshold = halved(in_flight as u32, flow.mss);
+        flow.slow_start_threshold = halved(earlier(in_flight as u32, flow.window), flow.mss);
     }
-    flow.flags |= RECOVERING | TIMED_OUT;
+    flow.flags |= RECOVERING | TIMED_OUT | LOSSY;
     flow.recovery_end = flow.send_next;
     flow.repaired_to = flow.send_unacknowledged;
     flow.window = TIMEOUT_SEGMENTS * flow.mss as u32;

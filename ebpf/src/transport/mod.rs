@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`acknowledge`](mod@acknowledge) | what an acknowledgment changes |
 //! | [`plan`](mod@plan) | which ranges leave in answer to it |
+//! | [`conclude`] | how a burst ends |
 
 use zeroserve_shared::flow::Flow;
 
@@ -18,6 +19,7 @@ use crate::wire::{
 };
 
 pub mod acknowledge;
+pub mod conclude;
 pub mod plan;
 
 pub use acknowledge::acknowledge;
@@ -39,8 +41,8 @@ pub struct Work {
     pub held_end: u32,
     /// Bytes that may still be put on their way.
     pub budget: u32,
-    /// Keeps the layout free of padding.
-    pub reserved: u32,
+    /// Bytes that were on their way when the packet came.
+    pub travelling: u32,
     /// What leaves.
     pub plan: Plan,
 }
@@ -56,6 +58,11 @@ pub const CLOSE: u8 = 4;
 pub const FIN_SENT: u8 = 8;
 /// The client's FIN has been received.
 pub const FIN_RECEIVED: u8 = 16;
+
+/// Something has been lost on this connection.
+pub const LOSSY: u8 = 32;
+/// The lower of the two highest flags, which count the passes of repairs.
+pub const PASS: u8 = 64;
 
 /// Segments in the initial window (RFC 6928).
 pub const INITIAL_SEGMENTS: u32 = 10;
@@ -102,6 +109,7 @@ pub fn begin(flow: &mut Flow, response_bytes: u32, now_ms: u32) {
     flow.request_start = flow.acknowledged;
     flow.recovery_end = flow.send_next;
     flow.repaired_to = flow.send_next;
+    flow.oldest_sent = flow.send_next;
     flow.progress_ms = now_ms;
     flow.flags &= !(RECOVERING | TIMED_OUT);
     let initial = INITIAL_SEGMENTS * flow.mss as u32;

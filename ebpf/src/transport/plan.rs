@@ -4,34 +4,40 @@ use zeroserve_shared::{flow::Flow, map::MAX_BURST_SEGMENTS};
 
 use crate::{
     descriptor::{MAX_RANGES, Range},
-    transport::{CLOSE, FIN_SENT, RECOVERING, TIMED_OUT, Work, acknowledge::halved, response_end},
+    transport::{
+        LOSSY, PASS, RECOVERING, TIMED_OUT, Work,
+        acknowledge::halved,
+        conclude::{conclude, probe_returned},
+        response_end,
+    },
     wire::{
         options::{MAX_BLOCKS, SackBlock},
         sequence::{after, distance, earlier, later},
-        tcp::FIN,
     },
 };
 
 /// A hole counts as lost once so many segments beyond it have arrived (RFC 6675, DupThresh).
-const REORDERING_SEGMENTS: u32 = 3;
+pub(super) const REORDERING_SEGMENTS: u32 = 3;
 
 /// What leaves.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Ranges of the response, in order; new data last.
+    /// Ranges of the response: repairs in order, new data, spares.
     pub ranges: [Range; MAX_RANGES],
     /// How many segments they take.
     pub segments: u32,
     /// How many of those have been sent before.
     pub repairs: u32,
+    /// How many of those, at the end, the client may well have: spares and probes.
+    pub spares: u32,
     /// Flags of the segment that ends the response.
     pub last_flags: u8,
 }
 
 impl Plan {
     #[inline(always)]
-    fn push(&mut self, range: Range, mss: u32) {
+    pub(super) fn push(&mut self, range: Range, mss: u32) {
         // Written out, because a variable index would leave the verifier without bounds.
         if self.ranges[0].is_empty() {
             self.ranges[0] = range;
@@ -46,7 +52,7 @@ impl Plan {
     }
 
     #[inline(always)]
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.segments < MAX_BURST_SEGMENTS && self.ranges[MAX_RANGES - 1].is_empty()
     }
 }
@@ -54,12 +60,13 @@ impl Plan {
 /// Plans the next burst and takes note of it in the flow. Sends nothing that the windows do not
 /// allow, and at most [`MAX_BURST_SEGMENTS`].
 ///
-/// The kernel side calls the four steps one by one, so that the verifier can judge each alone.
+/// The kernel side calls the five steps one by one, so that the verifier can judge each alone.
 pub fn plan(flow: &mut Flow, work: &mut Work) {
     survey(flow, work);
     allow(flow, work);
     repair(flow, work);
     extend(flow, work);
+    conclude(flow, work);
 }
 
 /// Step 1: keeps the blocks that are sane, in order (RFC 2018 section 3 gives none).
@@ -101,8 +108,8 @@ pub fn allow(flow: &mut Flow, work: &mut Work) {
     let in_flight = flow.send_next.wrapping_sub(flow.send_unacknowledged);
     notice_loss(flow, work, in_flight);
     let lost = lost_bytes(flow, work);
-    let travelling = in_flight.saturating_sub(work.held_bytes).saturating_sub(lost);
-    work.budget = flow.window.saturating_sub(travelling);
+    work.travelling = in_flight.saturating_sub(work.held_bytes).saturating_sub(lost);
+    work.budget = flow.window.saturating_sub(work.travelling);
 }
 
 /// How much the client holds.
@@ -136,16 +143,24 @@ fn order(blocks: &mut [SackBlock; MAX_BLOCKS], first: usize, second: usize) {
 /// it (RFC 5827, early retransmit). The window is halved once per recovery.
 #[inline(always)]
 fn notice_loss(flow: &mut Flow, work: &Work, in_flight: u32) {
-    if work.held_bytes == 0 || flow.flags & RECOVERING != 0 {
+    if flow.flags & RECOVERING != 0 {
+        if probe_returned(flow, &work.arrival) {
+            // All repairs have gone by: holes that are still open were lost again.
+            flow.repaired_to = flow.send_unacknowledged;
+            flow.flags = flow.flags.wrapping_add(PASS);
+        }
+        return;
+    }
+    if work.held_bytes == 0 {
         return;
     }
     let enough = work.held_bytes >= REORDERING_SEGMENTS * flow.mss as u32;
     let everything = work.held_end == flow.send_next && flow.send_next == response_end(flow);
     if enough || everything {
-        flow.flags |= RECOVERING;
+        flow.flags |= RECOVERING | LOSSY;
         flow.recovery_end = flow.send_next;
-        flow.repaired_to = flow.send_unacknowledged;
-        flow.slow_start_threshold = halved(in_flight, flow.mss);
+        flow.repaired_to = later(flow.repaired_to, flow.send_unacknowledged);
+        flow.slow_start_threshold = halved(earlier(in_flight, flow.window), flow.mss);
         flow.window = flow.slow_start_threshold;
     }
 }
@@ -187,7 +202,7 @@ fn lost_bytes(flow: &Flow, work: &Work) -> u32 {
     lost
 }
 
-/// Step 3: sends the holes again, nearest first, each once per recovery.
+/// Step 3: sends the holes again, nearest first, each once per pass.
 #[inline(always)]
 pub fn repair(flow: &mut Flow, work: &mut Work) {
     if flow.flags & RECOVERING == 0 || flow.mss == 0 {
@@ -195,6 +210,7 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
     }
     let mut cursor = later(flow.send_unacknowledged, flow.repaired_to);
     let end = earlier(lost_to(flow, work), response_end(flow));
+    repair_again(flow, work, cursor);
     let mut index = 0;
     // The holes before each block, and the one behind the last.
     while index <= MAX_BLOCKS {
@@ -213,6 +229,24 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
     }
     flow.repaired_to = later(flow.repaired_to, cursor);
     work.plan.repairs = work.plan.segments;
+    let first = flow.send_unacknowledged.wrapping_sub(flow.response_start);
+    if work.plan.segments > 0 && work.plan.ranges[0].start == first {
+        flow.oldest_sent = flow.send_next;
+    }
+}
+
+/// Sends the nearest hole once more if its repair was lost, too: the client holds something that
+/// was sent later. Only this hole, because of the others it is not known when they were sent.
+#[inline(always)]
+fn repair_again(flow: &Flow, work: &mut Work, repaired_to: u32) {
+    let from = flow.send_unacknowledged;
+    if !after(work.held_end, flow.oldest_sent) {
+        return;
+    }
+    let to = earlier(work.held[0].left, repaired_to);
+    if after(to, from) {
+        repair_hole(flow, work, from, to);
+    }
 }
 
 /// Sends as much of a hole again as budget and burst allow, and says how many bytes that is.
@@ -243,14 +277,13 @@ fn limited(bytes: u32, budget: u32, segments: u32, mss: u32) -> u32 {
     if bytes <= allowed || mss == 0 { bytes } else { allowed - allowed % mss }
 }
 
-/// Step 4: sends what has not been sent yet, and acknowledges a part of the request with it.
+/// Step 4: sends what has not been sent yet.
 #[inline(always)]
 pub fn extend(flow: &mut Flow, work: &mut Work) {
     if flow.mss == 0 {
         return;
     }
     send_new(flow, &mut work.plan, work.budget);
-    acknowledge_request(flow, &mut work.plan);
 }
 
 /// Sends new data as far as budget and receive window allow.
@@ -264,7 +297,9 @@ fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32) {
     }
     let room = flow.peer_window.saturating_sub(in_flight as u32);
     let allowed = if room < budget { room } else { budget };
-    let mut bytes = limited(waiting as u32, allowed, MAX_BURST_SEGMENTS - plan.segments, mss);
+    // One place is left for a spare.
+    let places = MAX_BURST_SEGMENTS - 1 - plan.segments;
+    let mut bytes = limited(waiting as u32, allowed, places, mss);
     if bytes == 0 && in_flight == 0 {
         // Nothing is on its way and the window is smaller than a segment: send what fits, or
         // nothing would ever happen again (RFC 9293 section 3.8.6.2.1).
@@ -276,39 +311,4 @@ fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32) {
     let start = flow.send_next.wrapping_sub(flow.response_start);
     plan.push(Range { start, end: start.wrapping_add(bytes) }, mss);
     flow.send_next = flow.send_next.wrapping_add(bytes);
-}
-
-/// Decides how much of the request is acknowledged with this burst.
-///
-/// All of it if the burst is one segment that brings all that is missing, because then both share
-/// their fate.
-/// Otherwise as large a part as has been delivered of the response, but never the last byte: as
-/// long as it is open the client's timer runs, and every byte more resets its back-off.
-#[inline(always)]
-fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
-    let end = response_end(flow);
-    let missing = distance(end, flow.send_unacknowledged);
-    let delivered = distance(flow.send_unacknowledged, flow.response_start);
-    if missing <= 0 || delivered < 0 {
-        return;
-    }
-    let whole = Range { start: delivered as u32, end: flow.response_bytes };
-    if plan.segments == 1 && plan.ranges[0] == whole {
-        flow.acknowledged = flow.receive_next;
-        if flow.flags & CLOSE != 0 {
-            if flow.flags & FIN_SENT == 0 {
-                flow.flags |= FIN_SENT;
-                flow.send_next = flow.send_next.wrapping_add(1);
-            }
-            plan.last_flags = FIN;
-        }
-        return;
-    }
-    let early = distance(flow.receive_next, flow.request_start) - 2;
-    if early < 0 || flow.response_bytes == 0 {
-        return;
-    }
-    let part = early as u64 * delivered as u64 / flow.response_bytes as u64;
-    let acknowledged = flow.request_start.wrapping_add(1 + part as u32);
-    flow.acknowledged = later(flow.acknowledged, acknowledged);
 }

@@ -4,7 +4,7 @@
 use aya_ebpf::bindings::{BPF_F_BROADCAST, xdp_action::XDP_REDIRECT, xdp_md};
 use zeroserve_ebpf::{
     descriptor::{DESCRIPTOR_BYTES, Descriptor, MAGIC, Range},
-    transport::{Work, plan},
+    transport::{Work, conclude, plan},
     wire::{
         HEADER_BYTES, Headers,
         tcp::{ACK, PSH},
@@ -52,6 +52,7 @@ fn send(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     zeroserve_allow(flow, &mut scratch.work);
     zeroserve_repair(flow, &mut scratch.work);
     zeroserve_extend(flow, &mut scratch.work);
+    zeroserve_conclude(flow, &mut scratch.work);
     let plan = &scratch.work.plan;
     let segments = plan.segments;
     if segments == 0 {
@@ -151,4 +152,5 @@ global_steps! {
     zeroserve_allow, plan::allow;
     zeroserve_repair, plan::repair;
     zeroserve_extend, plan::extend;
+    zeroserve_conclude, conclude::conclude;
 }

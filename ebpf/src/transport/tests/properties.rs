@@ -73,13 +73,17 @@ fn ranges(work: &Work) -> Vec<Range> {
 }
 
 fn judge(before: &Flow, flow: &Flow, work: &Work) {
-    let ranges = ranges(work);
+    let mut ranges = ranges(work);
     let mss = u32::from(flow.mss);
     let segments = |ranges: &[Range]| ranges.iter().map(|range| range.segments(mss)).sum::<u32>();
     assert!(ranges.len() <= MAX_RANGES);
     assert_eq!(segments(&ranges), work.plan.segments);
     assert!(work.plan.segments <= MAX_BURST_SEGMENTS && work.plan.repairs <= work.plan.segments);
     assert!(ranges.iter().all(|range| range.end <= flow.response_bytes), "{:?}", work.plan);
+    let mut spares = work.plan.spares;
+    while spares > 0 {
+        spares -= segments(&[ranges.pop().expect("more spares than ranges")]);
+    }
     let old_next = before.send_next.wrapping_sub(flow.response_start);
     let is_old = |range: &Range| range.end <= old_next;
     assert!(ranges.iter().all(|range| is_old(range) || range.start == old_next), "{:?}", work.plan);

@@ -32,7 +32,9 @@ pub(super) struct Server {
     edge: u32,
     /// Segments with payload that it has sent.
     pub(super) segments: u32,
-    /// How many of those had been sent before.
+    /// Bytes in them.
+    pub(super) bytes: u64,
+    /// How many of those segments had been sent before.
     pub(super) repairs: u32,
     /// How often everything counted as lost.
     pub(super) timeouts: u32,
@@ -67,6 +69,7 @@ impl Server {
             closes,
             edge: mine.wrapping_add(window),
             segments: 0,
+            bytes: 0,
             repairs: 0,
             timeouts: 0,
         }
@@ -204,6 +207,7 @@ impl Server {
         assert_eq!(out.len(), planned.segments as usize);
         self.segments += planned.segments;
         for down in &out {
+            self.bytes += down.payload.len() as u64;
             self.judge_acknowledgment(down);
         }
         out

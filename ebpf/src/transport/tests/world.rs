@@ -41,7 +41,9 @@ pub(super) struct Report {
     pub(super) complete_us: u64,
     /// Segments with payload that the server sent.
     pub(super) segments: u32,
-    /// How many of those it had sent before.
+    /// Bytes in them.
+    pub(super) bytes: u64,
+    /// How many of those segments it had sent before.
     pub(super) repairs: u32,
     /// Bytes that reached the client more than once.
     pub(super) bytes_twice: usize,
@@ -153,6 +155,7 @@ impl World {
         Report {
             complete_us: complete_us.unwrap_or(now_us),
             segments: server.segments,
+            bytes: server.bytes,
             repairs: server.repairs,
             bytes_twice: client.bytes_twice,
             client_timeouts: client.timeouts,

@@ -1,0 +1,156 @@
+//! How a burst ends: with what keeps the client talking, and how much of its request is
+//! acknowledged.
+
+use zeroserve_shared::flow::Flow;
+
+use crate::{
+    descriptor::Range,
+    transport::{
+        Arrival, CLOSE, FIN_SENT, LOSSY, PASS, Plan, Work, plan::REORDERING_SEGMENTS, response_end,
+    },
+    wire::{
+        sequence::{distance, later},
+        tcp::FIN,
+    },
+};
+
+/// With fewer segments on their way than this, a burst may be answered by a single segment, and
+/// if that is lost by none.
+const FEW_SEGMENTS: u32 = 6;
+
+/// Bytes of a segment that is sent only to be answered.
+const ELICIT_BYTES: u32 = 1;
+
+/// Step 5: ends the burst with something that the client answers at once, if otherwise silence
+/// might follow, and decides how much of the request is acknowledged.
+#[inline(always)]
+pub fn conclude(flow: &mut Flow, work: &mut Work) {
+    if flow.mss == 0 {
+        return;
+    }
+    add_spares(flow, work);
+    acknowledge_request(flow, &mut work.plan);
+}
+
+/// Adds what the client answers at once, because it has it or because it waits for it:
+///
+/// - behind the end of the response its last segment again, so that a lost end shows as a gap
+///   instead of as silence;
+/// - behind the one segment that brings all that is missing the same once more;
+/// - behind repairs with nothing new behind them a probe: a few bytes that the client is known to
+///   have. Its answer (RFC 2883) tells that the repairs have gone by;
+/// - behind new data, where segments have been lost before and few are on their way, a byte that
+///   the client is known to have: a client that gathers segments would answer all of them with
+///   one, and if that were lost, nobody would move.
+#[inline(always)]
+fn add_spares(flow: &mut Flow, work: &mut Work) {
+    let mss = flow.mss as u32;
+    let plan = &mut work.plan;
+    let before = plan.segments;
+    let is_lossy = flow.flags & LOSSY != 0;
+    if before == 0 || !is_lossy && flow.response_bytes <= mss {
+        return;
+    }
+    let extends = before > plan.repairs;
+    let delivered = flow.send_unacknowledged.wrapping_sub(flow.response_start);
+    let whole = Range { start: delivered, end: flow.response_bytes };
+    let is_end = distance(flow.send_next, response_end(flow)) >= 0;
+    let spare = if extends && is_end {
+        last_segment(plan, mss)
+    } else if plan.segments == 1 && plan.ranges[0] == whole {
+        whole
+    } else if extends && is_lossy && work.travelling < FEW_SEGMENTS * mss {
+        known(delivered, ELICIT_BYTES)
+    } else if !extends {
+        flow.flags = flow.flags.wrapping_add(PASS);
+        known(delivered, probe_bytes(flow))
+    } else {
+        return;
+    };
+    push_spare(plan, spare, mss);
+    if is_lossy && work.travelling < REORDERING_SEGMENTS * mss {
+        push_spare(plan, spare, mss);
+    }
+    plan.spares = plan.segments - before;
+    plan.repairs += plan.spares;
+}
+
+#[inline(always)]
+fn push_spare(plan: &mut Plan, spare: Range, mss: u32) {
+    if !spare.is_empty() && plan.has_room() {
+        plan.push(spare, mss);
+    }
+}
+
+/// The last so many bytes that the client has; none if there are not so many.
+#[inline(always)]
+fn known(delivered: u32, bytes: u32) -> Range {
+    Range {
+        start: delivered.saturating_sub(bytes),
+        end: if delivered < bytes { 0 } else { delivered },
+    }
+}
+
+/// The last segment of a burst.
+#[inline(always)]
+fn last_segment(plan: &Plan, mss: u32) -> Range {
+    let last = if !plan.ranges[2].is_empty() {
+        plan.ranges[2]
+    } else if !plan.ranges[1].is_empty() {
+        plan.ranges[1]
+    } else {
+        plan.ranges[0]
+    };
+    let rest = (last.end - last.start) % mss;
+    let bytes = if rest == 0 { mss } else { rest };
+    Range { start: last.end - bytes, end: last.end }
+}
+
+/// Decides how much of the request is acknowledged with this burst.
+///
+/// All of it if the burst is one segment that brings all that is missing, because then both share
+/// their fate.
+/// Otherwise as large a part as has been delivered of the response, but never the last byte: as
+/// long as it is open the client's timer runs, and every byte more resets its back-off.
+#[inline(always)]
+fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
+    let end = response_end(flow);
+    let missing = distance(end, flow.send_unacknowledged);
+    let delivered = distance(flow.send_unacknowledged, flow.response_start);
+    if missing <= 0 || delivered < 0 {
+        return;
+    }
+    let whole = Range { start: delivered as u32, end: flow.response_bytes };
+    if plan.ranges[0] == whole && whole.segments(flow.mss as u32) == 1 {
+        flow.acknowledged = flow.receive_next;
+        if flow.flags & CLOSE != 0 {
+            if flow.flags & FIN_SENT == 0 {
+                flow.flags |= FIN_SENT;
+                flow.send_next = flow.send_next.wrapping_add(1);
+            }
+            plan.last_flags = FIN;
+        }
+        return;
+    }
+    let early = distance(flow.receive_next, flow.request_start) - 2;
+    if early < 0 || flow.response_bytes == 0 {
+        return;
+    }
+    let part = early as u64 * delivered as u64 / flow.response_bytes as u64;
+    let acknowledged = flow.request_start.wrapping_add(1 + part as u32);
+    flow.acknowledged = later(flow.acknowledged, acknowledged);
+}
+
+/// Whether the client says that the latest probe has come (RFC 2883: the first block is what came
+/// twice). The length of the probe tells it from all others.
+#[inline(always)]
+pub(super) fn probe_returned(flow: &Flow, arrival: &Arrival) -> bool {
+    let block = arrival.blocks[0];
+    arrival.block_count > 0 && block.right.wrapping_sub(block.left) == probe_bytes(flow)
+}
+
+/// Bytes of the latest probe.
+#[inline(always)]
+fn probe_bytes(flow: &Flow) -> u32 {
+    ELICIT_BYTES + 1 + (flow.flags / PASS) as u32
+}
