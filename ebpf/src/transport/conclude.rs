@@ -72,7 +72,6 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
         push_spare(plan, spare, mss);
     }
     plan.spares = plan.segments - before;
-    plan.repairs += plan.spares;
 }
 
 #[inline(always)]

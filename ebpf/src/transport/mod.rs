@@ -59,7 +59,7 @@ pub const FIN_SENT: u8 = 8;
 /// The client's FIN has been received.
 pub const FIN_RECEIVED: u8 = 16;
 
-/// Something has been lost on this connection.
+/// Something of this response has been lost.
 pub const LOSSY: u8 = 32;
 /// The lower of the two highest flags, which count the passes of repairs.
 pub const PASS: u8 = 64;
@@ -111,7 +111,7 @@ pub fn begin(flow: &mut Flow, response_bytes: u32, now_ms: u32) {
     flow.repaired_to = flow.send_next;
     flow.oldest_sent = flow.send_next;
     flow.progress_ms = now_ms;
-    flow.flags &= !(RECOVERING | TIMED_OUT);
+    flow.flags &= !(RECOVERING | TIMED_OUT | LOSSY);
     let initial = INITIAL_SEGMENTS * flow.mss as u32;
     if flow.window < initial {
         flow.window = initial;

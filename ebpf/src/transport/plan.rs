@@ -27,9 +27,10 @@ pub struct Plan {
     pub ranges: [Range; MAX_RANGES],
     /// How many segments they take.
     pub segments: u32,
-    /// How many of those have been sent before.
+    /// How many of those, at the beginning, are sent again because they were lost.
     pub repairs: u32,
-    /// How many of those, at the end, the client may well have: spares and probes.
+    /// How many of those, at the end, are sent again because they might be lost, or only to be
+    /// answered.
     pub spares: u32,
     /// Flags of the segment that ends the response.
     pub last_flags: u8,

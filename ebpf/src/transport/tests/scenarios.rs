@@ -16,9 +16,8 @@ fn a_clean_path_needs_every_segment_once_and_no_timer() {
             let report = world.run();
             let least = bytes.div_ceil(usize::from(MSS)) as u32;
             assert!(report.segments <= least + 1, "{bytes}: {report:?}");
-            let spares = u32::from(least > 1);
             let counts = (report.repairs, report.client_timeouts);
-            assert_eq!(counts, (spares, 0), "{bytes}: {report:?}");
+            assert_eq!(counts, (0, 0), "{bytes}: {report:?}");
             assert!(report.bytes_twice <= usize::from(MSS), "{bytes}: {report:?}");
             assert!(report.complete_us < 40_000, "{bytes}: {report:?}");
         }
