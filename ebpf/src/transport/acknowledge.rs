@@ -81,8 +81,8 @@ fn time_out(flow: &mut Flow, now_ms: u32) {
     flow.progress_ms = now_ms;
 }
 
-/// Half of what was in flight, but at least four segments: RFC 5681 (equation 4) says two, but their
-/// acknowledgments are easily all lost, and nothing here would notice.
+/// Half of what was in flight, but at least four segments. RFC 5681 (equation 4) says two, but the
+/// acknowledgments of two are easily all lost, and nothing here would notice.
 #[inline(always)]
 pub(super) const fn halved(in_flight: u32, mss: u16) -> u32 {
     let least = 4 * mss as u32;

@@ -153,7 +153,8 @@ proptest! {
 
     #[test]
     fn an_old_acknowledgment_changes_nothing(behind in 1..1_000_000_u32, window: u32) {
-        let mut flow = Flow { send_unacknowledged: 5, send_next: 9000, mss: 1460, ..Flow::default() };
+        let mut flow =
+            Flow { send_unacknowledged: 5, send_next: 9000, mss: 1460, ..Flow::default() };
         let before = flow;
         let acknowledgment = 5_u32.wrapping_sub(behind);
         let arrival = Arrival { acknowledgment, window, repeats: true, ..Arrival::default() };

@@ -9,7 +9,8 @@ const SEEDS: u64 = 40;
 #[test]
 fn transfers_take_bounded_time_and_repairs_at_any_loss() {
     println!(
-        "  loss  round trip    bytes  gathers |  median     p90     max ms | sent/needed  twice/lost  timeouts/transfer (client, server)"
+        "  loss  round trip    bytes  gathers |  median     p90     max ms | sent/needed: \
+         frames, bytes  timeouts of client, server"
     );
     for gathers_us in [0, 20] {
         for round_trip_us in [100, 50_000] {
