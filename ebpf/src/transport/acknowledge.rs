@@ -72,7 +72,7 @@ fn time_out(flow: &mut Flow, now_ms: u32) {
         return;
     }
     if flow.flags & TIMED_OUT == 0 {
-        flow.slow_start_threshold = halved(earlier(in_flight as u32, flow.window), flow.mss);
+        flow.slow_start_threshold = halved((in_flight as u32).min(flow.window), flow.mss);
     }
     flow.flags |= RECOVERING | TIMED_OUT | LOSSY;
     flow.recovery_end = flow.send_next;

@@ -108,8 +108,7 @@ fn last_segment(plan: &Plan, mss: u32) -> Range {
 /// Decides how much of the request is acknowledged with this burst.
 ///
 /// All of it if the burst is one segment that brings all that is missing, because then both share
-/// their fate.
-/// Otherwise as large a part as has been delivered of the response, but never the last byte: as
+/// their fate. Otherwise as large a part as has been delivered of the response, but never the last byte: as
 /// long as it is open the client's timer runs, and every byte more resets its back-off.
 #[inline(always)]
 fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {

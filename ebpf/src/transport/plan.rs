@@ -161,7 +161,7 @@ fn notice_loss(flow: &mut Flow, work: &Work, in_flight: u32) {
         flow.flags |= RECOVERING | LOSSY;
         flow.recovery_end = flow.send_next;
         flow.repaired_to = later(flow.repaired_to, flow.send_unacknowledged);
-        flow.slow_start_threshold = halved(earlier(in_flight, flow.window), flow.mss);
+        flow.slow_start_threshold = halved(in_flight.min(flow.window), flow.mss);
         flow.window = flow.slow_start_threshold;
     }
 }

@@ -189,7 +189,7 @@ fn listen(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
 
 /// Acknowledges everything received, with our FIN if it is time for it.
 #[inline(always)]
-fn close_or_acknowledge(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+pub(super) fn close_or_acknowledge(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     flow.acknowledged = flow.receive_next;
     if flow.flags & CLOSE == 0 {
         return reply_bare(ingress, flow.send_next, flow.acknowledged, ACK);

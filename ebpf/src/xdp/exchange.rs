@@ -16,7 +16,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    burst, clock,
+    burst, clock, connection,
     ingress::reply_bare,
     maps::{FLOWS, HITS, PATHS, ROUTES, SCRATCH},
     scratch::BUFFER_BYTES,
@@ -103,23 +103,15 @@ extern "C" fn zeroserve_respond(context: *mut xdp_md, flow: *mut Flow, read_byte
 fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Ending {
     let segment = &ingress.scratch.segment;
     flow.receive_next = flow.receive_next.wrapping_add(read_bytes);
-    let ends = segment.has(FIN) && segment.payload_end() == flow.receive_next;
-    if ends {
+    if segment.has(FIN) && segment.payload_end() == flow.receive_next {
         flow.receive_next = flow.receive_next.wrapping_add(1);
         flow.flags |= FIN_RECEIVED | CLOSE;
     }
     let asked = request::asked(&ingress.scratch.request);
     if asked == Asked::Incomplete {
         flow.request = ingress.scratch.request;
-        flow.acknowledged = flow.receive_next;
-        if ends {
-            // Half a request and nothing to follow: there is nothing to answer.
-            flow.flags |= transport::FIN_SENT;
-            flow.send_next = flow.send_next.wrapping_add(1);
-            let fin_sequence = flow.send_next.wrapping_sub(1);
-            return reply_bare(ingress, fin_sequence, flow.acknowledged, FIN | ACK);
-        }
-        return reply_bare(ingress, flow.send_next, flow.acknowledged, ACK);
+        // Half a request with nothing to follow has no answer: then the connection ends here.
+        return connection::close_or_acknowledge(ingress, flow);
     }
     flow.request.read_bytes = 0;
     if !choose(ingress, flow, asked) {
