@@ -116,6 +116,13 @@ const fn mss(index: u8) -> u16 {
     }
 }
 
+/// Both VLAN identifiers, 12 bits each.
+#[inline(always)]
+fn vlans(flow: &FlowKey) -> u64 {
+    let [outer, inner] = flow.vlans;
+    (u16::from_be_bytes(outer) as u64 & 0xfff) << 12 | u16::from_be_bytes(inner) as u64 & 0xfff
+}
+
 #[inline(always)]
 fn mac(key: [u64; 2], flow: &FlowKey, client_sequence: u32, slot: u32, carried: u8) -> u32 {
     let word = |bytes: &[u8; 16], at: usize| {
@@ -138,7 +145,7 @@ fn mac(key: [u64; 2], flow: &FlowKey, client_sequence: u32, slot: u32, carried: 
         word(&flow.local, 0),
         word(&flow.local, 8),
         ports | (client_sequence as u64) << 32,
-        slot as u64 | (carried as u64) << 32,
+        slot as u64 | (carried as u64) << 32 | vlans(flow) << 40,
     ];
     siphash::hash(key, &words) as u32 & 0xff_ffff
 }
@@ -158,6 +165,7 @@ mod tests {
             local: mapped([198, 18, 0, 1]),
             remote_port: [0x9c, 0x40],
             local_port: [0, 80],
+            vlans: [[0; 2]; 2],
         }
     }
 

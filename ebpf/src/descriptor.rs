@@ -50,16 +50,26 @@ pub struct Descriptor {
     pub response_start: u32,
     /// Bytes of the response.
     pub response_bytes: u32,
-    /// Where the value of `Date` begins.
-    pub date_offset: u32,
+    /// Where its first piece begins in the version's bytes.
+    pub first_start: u32,
+    /// Bytes of its first piece; all of the response, unless it is a partial one.
+    pub first_bytes: u32,
+    /// Where its second piece begins in the version's bytes: the part of the body.
+    pub second_start: u32,
+    /// Where the body begins in the version's bytes.
+    pub body_start: u32,
+    /// Bytes of the body.
+    pub body_bytes: u32,
+    /// Where the moving part begins, or `NO_MOVING_PART`.
+    pub moving_offset: u32,
     /// The time to put there, seconds since the Unix epoch.
     pub date_unix_s: u32,
     /// Most payload bytes in a segment.
     pub mss: u16,
     /// Flags to set in the segment that ends the response, besides PSH.
     pub last_flags: u8,
-    /// Keeps the layout free of padding.
-    pub reserved: u8,
+    /// Whether the response says that the connection ends: one, or zero.
+    pub closes: u8,
     /// What to send, in order.
     pub ranges: [Range; MAX_RANGES],
 }
@@ -67,7 +77,7 @@ pub struct Descriptor {
 /// Bytes of a [`Descriptor`].
 pub const DESCRIPTOR_BYTES: usize = size_of::<Descriptor>();
 
-const _: () = zeroserve_shared::size_is::<Descriptor, 68>();
+const _: () = zeroserve_shared::size_is::<Descriptor, 88>();
 
 /// The slice of the response that clone number `index` carries; empty if it is one too many.
 #[inline(always)]

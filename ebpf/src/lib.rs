@@ -10,6 +10,7 @@
 //! | [`cookie`] | SYN cookies |
 //! | [`date`] | the value of `Date` |
 //! | [`descriptor`] | what a carrier tells the egress program, and which segment a clone is |
+//! | [`moving`] | the parts of a head that are written when it is sent |
 //! | [`request`] | what a request asks for |
 //! | [`siphash`] | the keyed hash under the cookies |
 //! | [`transport`] | what a flow sends next |
@@ -21,6 +22,7 @@ pub mod checksum;
 pub mod cookie;
 pub mod date;
 pub mod descriptor;
+pub mod moving;
 pub mod request;
 pub mod siphash;
 pub mod transport;

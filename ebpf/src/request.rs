@@ -14,7 +14,6 @@ mod word;
 use characters::{hexadecimal, is_token};
 use word::{WORD_START, push_word, word};
 use zeroserve_shared::{
-    flow::RequestScan,
     path::{MAX_PATH_BYTES, PathHasher},
     route::FixedRoute,
 };
@@ -58,6 +57,30 @@ const DONE: u8 = 14;
 const OTHER_FIELD: u8 = 0;
 const CONNECTION_FIELD: u8 = 1;
 const LENGTH_FIELD: u8 = 2;
+
+/// How far the reading of a request has come.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestScan {
+    /// The path, as far as it has been read.
+    pub path: PathHasher,
+    /// Hash of the method, version, field name or field value being read.
+    word: u32,
+    /// Bytes of the request read so far.
+    pub read_bytes: u16,
+    /// Bytes of the decoded path read so far.
+    path_bytes: u16,
+    /// The state of the parser.
+    state: u8,
+    /// What the request has been found to be.
+    facts: u8,
+    /// A partly read percent-encoded byte, or what the field being read is.
+    detail: u8,
+    /// What is wrong with it, zero if nothing is.
+    fault: u8,
+    /// Keeps the layout free of padding.
+    reserved: u32,
+}
 
 /// What a complete request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::response::MAX_SEGMENT_BYTES;
+
 /// Raised by one whenever a shared layout or the meaning of a map changes.
 ///
 /// A console that finds another number in [`Config::abi`] says so and touches nothing.
@@ -26,13 +28,30 @@ pub struct Config {
     pub if_index: u32,
     /// Routes that fit into the maps, fixed ones included.
     pub max_routes: u32,
+    /// [`HOSTS`], or nothing.
+    pub flags: u32,
     /// TCP port answered, in host byte order.
     pub port: u16,
-    /// Largest TCP payload that fits the interface's MTU, in bytes.
-    pub mss: u16,
+    /// The interface's MTU, in bytes: the largest IP packet that it carries.
+    pub mtu: u16,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
 }
 
-const _: () = crate::size_is::<Config, 64>();
+const _: () = crate::size_is::<Config, 72>();
+
+impl Config {
+    /// The largest TCP payload that fits the interface's MTU, in bytes, behind an IP header of so
+    /// many bytes and a TCP header without options.
+    #[inline(always)]
+    pub const fn mss(&self, ip_header_bytes: u16) -> u16 {
+        let room = self.mtu.saturating_sub(ip_header_bytes + 20);
+        if room > MAX_SEGMENT_BYTES as u16 { MAX_SEGMENT_BYTES as u16 } else { room }
+    }
+}
+
+/// Flag of [`Config::flags`]: some route is of one host only, so the host has to be looked at.
+pub const HOSTS: u32 = 1;
 
 /// An address the programs answer for: IPv6, or IPv4 mapped into it (RFC 4291 section 2.5.5.2).
 pub type Address = [u8; 16];

@@ -2,7 +2,10 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::reason::{Egress, Reason, Verdict};
+use crate::{
+    reason::{Egress, Reason, Verdict},
+    refusal::Refusal,
+};
 
 /// The single element of the per-CPU map `COUNTERS`. All counters only ever rise.
 ///
@@ -35,6 +38,8 @@ pub struct Counters {
     pub requests: u64,
     /// Segments sent again because they were lost, or seemed to be.
     pub segments_repaired: u64,
+    /// Requests by [`Refusal`], for those that were refused. They count as `requests` as well.
+    pub refusals: [u64; Refusal::COUNT],
 }
 
 impl Counters {
@@ -52,6 +57,7 @@ impl Counters {
         flows_removed: 0,
         requests: 0,
         segments_repaired: 0,
+        refusals: [0; Refusal::COUNT],
     };
 
     /// Adds another CPU's counters to these.
@@ -69,6 +75,7 @@ impl Counters {
             flows_removed,
             requests,
             segments_repaired,
+            refusals,
         } = other;
         self.packets_in += packets_in;
         self.bytes_in += bytes_in;
@@ -83,6 +90,9 @@ impl Counters {
             *sum += value;
         }
         for (sum, value) in self.reasons.iter_mut().zip(reasons) {
+            *sum += value;
+        }
+        for (sum, value) in self.refusals.iter_mut().zip(refusals) {
             *sum += value;
         }
         for (sum, value) in self.egress.iter_mut().zip(egress) {

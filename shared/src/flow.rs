@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::{config::Address, path::PathHasher, route::VersionId};
+use crate::{config::Address, route::VersionId};
 
 /// The key of the map `FLOWS`.
 #[repr(C)]
@@ -16,38 +16,12 @@ pub struct FlowKey {
     pub remote_port: [u8; 2],
     /// The port the client connected to, in network byte order.
     pub local_port: [u8; 2],
+    /// The identifiers of the VLANs it came through, outer and inner, in network byte order; zero
+    /// where there is none (IEEE 802.1Q, 802.1ad). Addresses may repeat from VLAN to VLAN.
+    pub vlans: [[u8; 2]; 2],
 }
 
-const _: () = crate::size_is::<FlowKey, 36>();
-
-/// How far the reading of a request has come. Kept in the flow, because a request may arrive in
-/// pieces of any size. Written and explained by the kernel side's request parser.
-#[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
-)]
-pub struct RequestScan {
-    /// The path, as far as it has been read.
-    pub path: PathHasher,
-    /// Hash of the method, version, field name or field value being read.
-    pub word: u32,
-    /// Bytes of the request read so far.
-    pub read_bytes: u16,
-    /// Bytes of the decoded path read so far.
-    pub path_bytes: u16,
-    /// The state of the parser.
-    pub state: u8,
-    /// What the request has been found to be.
-    pub facts: u8,
-    /// A partly read percent-encoded byte, or what the field being read is.
-    pub detail: u8,
-    /// What is wrong with it, zero if nothing is.
-    pub fault: u8,
-    /// Keeps the layout free of padding.
-    pub reserved: u32,
-}
-
-const _: () = crate::size_is::<RequestScan, 32>();
+const _: () = crate::size_is::<FlowKey, 40>();
 
 /// One TCP connection. Created by its first valid cookie that comes with request bytes, so a
 /// flood of SYNs stores nothing; removed when it closes, or by the LRU.
@@ -62,8 +36,6 @@ pub struct Flow {
     /// The version being sent; none while the flow is idle. A version that some flow names must
     /// not be freed.
     pub version: VersionId,
-    /// The request being read.
-    pub request: RequestScan,
     /// When a packet of this flow last came, milliseconds of `CLOCK_MONOTONIC` (it wraps).
     pub touched_ms: u32,
     /// When the client last acknowledged something new, on the same clock.
@@ -88,6 +60,9 @@ pub struct Flow {
     pub response_start: u32,
     /// Bytes of the response that will be sent: all of it, or its head for HEAD.
     pub response_bytes: u32,
+    /// Where in the version the body part of a partial response begins, which is sent behind the
+    /// head of that [`Form`](crate::route::Form); what it is for other forms means nothing.
+    pub body_start: u32,
     /// The value of `send_next` when recovery began; the recovery ends once it is acknowledged.
     pub recovery_end: u32,
     /// Holes below this sequence number have been sent again in this recovery.
@@ -100,13 +75,17 @@ pub struct Flow {
     pub slow_start_threshold: u32,
     /// Largest payload sent to this client, in bytes.
     pub mss: u16,
+    /// Flags, see the kernel side's `transport` module.
+    pub flags: u16,
     /// Shift of the client's window (RFC 7323).
     pub window_shift: u8,
-    /// Flags, see the kernel side's `transport` module.
-    pub flags: u8,
+    /// Which [`Form`](crate::route::Form) of the version is being sent.
+    pub form: u8,
+    /// Keeps the layout free of padding.
+    pub reserved: u16,
     /// What `send_next` was at the latest when the oldest open byte was last sent: once the client
     /// holds something beyond, that byte has been lost.
     pub oldest_sent: u32,
 }
 
-const _: () = crate::size_is::<Flow, 112>();
+const _: () = crate::size_is::<Flow, 88>();

@@ -13,8 +13,10 @@
 //! | [`map`] | the names and sizes of the maps |
 //! | [`path`] | which request targets name the same route |
 //! | [`reason`] | why a packet left the fast path, in words |
+//! | [`refusal`] | why a request was refused, in words |
 //! | [`response`] | where the bytes of a response and their checksums lie |
 //! | [`route`] | what a path leads to, and what the console remembers of it |
+//! | [`validator`] | entity tags, as they are compared |
 #![cfg_attr(not(test), no_std)]
 
 pub mod config;
@@ -23,8 +25,10 @@ pub mod flow;
 pub mod map;
 pub mod path;
 pub mod reason;
+pub mod refusal;
 pub mod response;
 pub mod route;
+pub mod validator;
 
 /// Fails the build when `T` is not `BYTES` bytes long.
 ///

@@ -18,6 +18,9 @@ pub const ADDRESSES: &str = "ADDRESSES";
 pub const COUNTERS: &str = "COUNTERS";
 /// LRU hash from [`FlowKey`](crate::flow::FlowKey) to [`Flow`](crate::flow::Flow).
 pub const FLOWS: &str = "FLOWS";
+/// LRU hash from [`FlowKey`](crate::flow::FlowKey) to a request that has come in part. Only the
+/// kernel side uses it.
+pub const REQUESTS: &str = "REQUESTS";
 /// Hash from [`PathHash`](crate::path::PathHash) to a route's index, a `u32`.
 pub const PATHS: &str = "PATHS";
 /// Array of [`Route`](crate::route::Route).
@@ -53,6 +56,8 @@ pub const EGRESS_PROGRAM: &str = "zeroserve_egress";
 
 /// Flows kept by default.
 pub const DEFAULT_FLOWS: u32 = 1 << 16;
+/// Flows of which a request can have come in part only, all at the same time.
+pub const READING_FLOWS: u32 = 1 << 12;
 /// Routes by default, fixed ones included.
 pub const DEFAULT_ROUTES: u32 = 1 << 14;
 /// Version slots for each route: the one served, and one that transfers in flight still use.

@@ -19,6 +19,19 @@ pub struct PathHash(pub [u64; 2]);
 
 const _: () = crate::size_is::<PathHash, 16>();
 
+impl PathHash {
+    /// The hash of this path at one host only, whose lower-case name (RFC 3986 section 3.2.2), without a
+    /// port, hashes to `host`.
+    #[inline(always)]
+    pub const fn at(self, host: Self) -> Self {
+        // Not symmetric, so that a path and a host of the same bytes do not cancel each other.
+        Self([
+            avalanche(self.0[0] ^ host.0[0].rotate_left(32)),
+            avalanche(self.0[1] ^ host.0[1].rotate_left(32)),
+        ])
+    }
+}
+
 /// Hashes a path a byte at a time, so that it can be fed while a request is still arriving.
 ///
 /// Two multiplicative lanes with different mixing, both started from the secret
@@ -104,6 +117,14 @@ mod tests {
     fn a_trailing_nul_changes_the_hash() {
         assert_ne!(PathHasher::hash(KEY, b"/a"), PathHasher::hash(KEY, b"/a\0"));
         assert_ne!(PathHasher::hash([0, 0], b""), PathHasher::hash([0, 0], b"\0"));
+    }
+
+    #[test]
+    fn a_path_at_a_host_is_neither_the_path_nor_the_host_nor_the_other_way_round() {
+        let (path, host) = (PathHasher::hash(KEY, b"/a"), PathHasher::hash(KEY, b"/b"));
+        let all = [path, host, path.at(host), host.at(path), path.at(path)];
+        let distinct: HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
     }
 
     proptest! {

@@ -12,8 +12,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The longest response, status line and headers included.
-pub const MAX_RESPONSE_BYTES: u32 = (64 << 20) + 4096;
+/// The longest version: a body and the heads of all its forms.
+pub const MAX_RESPONSE_BYTES: u32 = (64 << 20) + (16 << 10);
 
 /// The largest body a file may have: 64 MiB.
 pub const MAX_BODY_BYTES: u64 = 64 << 20;
@@ -30,6 +30,36 @@ pub const SUM_STEP_BYTES: usize = 64;
 
 /// Bytes of a `Date` value: an IMF-fixdate (RFC 9110 section 5.6.7) is always 29 bytes long.
 pub const DATE_BYTES: usize = 29;
+
+/// What stands between the value of `Date` and that of `Connection`, which follows it.
+pub const CONNECTION: &[u8; 14] = b"\r\nConnection: ";
+
+/// Bytes of the value of `Connection`: `keep-alive`, or `close` behind as many blanks as make it
+/// that long. RFC 9110 section 5.5 has blanks before a value mean nothing.
+pub const CONNECTION_BYTES: usize = 10;
+
+/// Bytes of the part of a head that the kernel fills in: the value of `Date`, [`CONNECTION`] and
+/// its value. The stored bytes are zero there.
+pub const MOVING_BYTES: usize = DATE_BYTES + CONNECTION.len() + CONNECTION_BYTES;
+
+/// Where a form has no part to be filled in: it is no HTTP.
+pub const NO_MOVING_PART: u32 = u32::MAX;
+
+/// Bytes of the part of a partial response's head that says which part of the body it brings. The
+/// kernel fills it in, the stored bytes are zero. It lies [`PART_GAP_BYTES`] behind the moving
+/// part, and reads, with blanks before each value so that it is always as long:
+///
+/// ```text
+/// Content-Length:      100\r\nContent-Range:           bytes 0-99/1234
+/// ```
+pub const PART_BYTES: usize = 73;
+
+/// Bytes between the end of the moving part and the beginning of the part of [`PART_BYTES`]: the
+/// line end.
+pub const PART_GAP_BYTES: usize = 2;
+
+/// Bytes of each of the two lines of that part, line end not included.
+pub const PART_LINE_BYTES: [usize; 2] = [24, 47];
 
 /// One element of the map that holds a response.
 ///

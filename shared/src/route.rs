@@ -79,6 +79,16 @@ pub enum FixedRoute {
     HeaderFieldsTooLarge = 4,
     /// 505 (RFC 9110 section 15.6.6).
     VersionNotSupported = 5,
+    /// 408 (RFC 9110 section 15.5.9).
+    RequestTimeout = 6,
+    /// 412 (RFC 9110 section 15.5.13).
+    PreconditionFailed = 7,
+    /// The answer to OPTIONS (RFC 9110 section 9.3.7): 204 with `Allow`.
+    Options = 8,
+    /// No HTTP but a TLS alert (RFC 8446 section 6), for a client that speaks TLS.
+    Tls = 9,
+    /// No HTTP/1.1 but a GOAWAY frame (RFC 9113 section 6.8), for a client that speaks HTTP/2.
+    Http2 = 10,
 }
 
 impl FixedRoute {
@@ -90,9 +100,14 @@ impl FixedRoute {
         Self::UriTooLong,
         Self::HeaderFieldsTooLarge,
         Self::VersionNotSupported,
+        Self::RequestTimeout,
+        Self::PreconditionFailed,
+        Self::Options,
+        Self::Tls,
+        Self::Http2,
     ];
 
-    /// Its status code.
+    /// Its status code; zero if what is sent is no HTTP/1.1.
     pub const fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
@@ -101,18 +116,96 @@ impl FixedRoute {
             Self::UriTooLong => 414,
             Self::HeaderFieldsTooLarge => 431,
             Self::VersionNotSupported => 505,
+            Self::RequestTimeout => 408,
+            Self::PreconditionFailed => 412,
+            Self::Options => 204,
+            Self::Tls | Self::Http2 => 0,
         }
     }
 
     /// Whether the connection ends with this answer, because where the next request begins is
     /// uncertain (RFC 9112 section 9.6).
     pub const fn closes(self) -> bool {
-        !matches!(self, Self::NotFound)
+        !matches!(self, Self::NotFound | Self::PreconditionFailed | Self::Options)
     }
 }
 
 /// The index of the first route that has a path.
 pub const FIRST_ROUTE: u32 = 16;
+
+/// One of the answers that a version is stored in: a slice of its bytes.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct Form {
+    /// Where it begins in the version's bytes.
+    pub start: u32,
+    /// Bytes of it; zero if the version has no such form.
+    pub bytes: u32,
+    /// Where in it the part of [`MOVING_BYTES`] begins, or [`NO_MOVING_PART`].
+    ///
+    /// [`MOVING_BYTES`]: crate::response::MOVING_BYTES
+    /// [`NO_MOVING_PART`]: crate::response::NO_MOVING_PART
+    pub moving_offset: u32,
+}
+
+/// Status line, headers and body. It begins at zero.
+pub const WHOLE: usize = 0;
+/// 304: a head (RFC 9110 section 15.4.5).
+pub const NOT_MODIFIED: usize = 1;
+/// The head of 206 (RFC 9110 section 15.3.7), behind which a part of the body is sent.
+pub const PARTIAL: usize = 2;
+/// 416, with its body if it has one (RFC 9110 section 15.5.17).
+pub const UNSATISFIABLE: usize = 3;
+/// How many forms there are.
+pub const FORMS: usize = 4;
+
+/// Content codings (RFC 9110 section 8.4.1), in which a body can be stored.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Encoding {
+    /// As it is.
+    Identity = 0,
+    /// `gzip` (RFC 1952).
+    Gzip = 1,
+    /// `br` (RFC 7932).
+    Brotli = 2,
+    /// `zstd` (RFC 8878).
+    Zstd = 3,
+}
+
+impl Encoding {
+    /// All of them, in the order of their values.
+    pub const ALL: [Self; 4] = [Self::Identity, Self::Gzip, Self::Brotli, Self::Zstd];
+
+    /// Its name in `Accept-Encoding` and `Content-Encoding`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// The same body in a content coding: a version of its own.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct Variant {
+    /// The version; none if there is no such variant.
+    pub version: VersionId,
+    /// Its [`Encoding`].
+    pub encoding: u32,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
+}
+
+/// How many variants a version can have besides itself.
+pub const MAX_VARIANTS: usize = 3;
 
 /// An element of `VERSIONS`: what the kernel side must know of a version to serve it.
 #[repr(C)]
@@ -124,24 +217,43 @@ pub struct VersionInfo {
     pub generation: u32,
     /// A [`StorageClass`](crate::response::StorageClass).
     pub class: u32,
-    /// Bytes of the whole response.
-    pub response_bytes: u32,
-    /// Bytes of the status line and headers, blank line included: all that HEAD gets.
-    pub head_bytes: u32,
-    /// Where in the response the value of `Date` begins, [`DATE_BYTES`] long. The stored bytes
-    /// are zero there.
-    ///
-    /// [`DATE_BYTES`]: crate::response::DATE_BYTES
-    pub date_offset: u32,
     /// The route it was published under. The kernel may copy a [`Route`] in smaller pieces than a
     /// word, so a reader must not serve a version that another route was meant to have.
     pub route: u32,
+    /// Bytes of the status line and headers of [`WHOLE`], blank line included: all that HEAD gets.
+    /// The body begins here.
+    pub head_bytes: u32,
+    /// What it is stored in, by [`WHOLE`], [`NOT_MODIFIED`], [`PARTIAL`] and [`UNSATISFIABLE`].
+    pub forms: [Form; FORMS],
+    /// Hash of its entity tag, see [`validator`](crate::validator); zero if it has none.
+    pub etag: u64,
+    /// The value of its `Last-Modified`, seconds since the Unix epoch; zero if it has none.
+    pub modified_unix_s: u64,
+    /// The same body in other encodings, all smaller than this one, the smallest first; those
+    /// there are not are none and last. Only the version that a route names has any.
+    pub variants: [Variant; MAX_VARIANTS],
 }
 
-const _: () = crate::size_is::<VersionInfo, 24>();
+const _: () = crate::size_is::<VersionInfo, 128>();
+
+impl VersionInfo {
+    /// Bytes of the body.
+    #[inline(always)]
+    pub const fn body_bytes(&self) -> u32 {
+        self.forms[WHOLE].bytes - self.head_bytes
+    }
+
+    /// Bytes of all forms together, which lie one behind the other.
+    pub fn stored_bytes(&self) -> u32 {
+        self.forms.iter().map(|form| form.start + form.bytes).max().unwrap_or(0)
+    }
+}
 
 /// The longest file name remembered, in bytes. Of a longer one the end is kept.
 pub const MAX_SOURCE_BYTES: usize = 512;
+
+/// The longest name of a host, in bytes (RFC 1035 section 3.1 has 253 and a dot).
+pub const MAX_HOST_BYTES: usize = 256;
 
 /// An element of `DETAILS`, keyed by version slot: what a console shows of a version, kept in the
 /// kernel so that another console finds it.
@@ -172,17 +284,21 @@ pub struct Detail {
     pub source_bytes: u16,
     /// Bytes used of `content_type`.
     pub content_type_bytes: u16,
-    /// Keeps the layout free of padding.
-    pub reserved: u32,
+    /// Bytes used of `host`.
+    pub host_bytes: u16,
+    /// The [`Encoding`] of the body.
+    pub encoding: u16,
     /// The decoded path; empty for a [`FixedRoute`].
     pub path: [u8; MAX_PATH_BYTES],
+    /// The only host that has the route, in lower case; empty if every host has it.
+    pub host: [u8; MAX_HOST_BYTES],
     /// The file the body came from, or empty.
     pub source: [u8; MAX_SOURCE_BYTES],
     /// The media type, as in `Content-Type`.
     pub content_type: [u8; 128],
 }
 
-const _: () = crate::size_is::<Detail, { 88 + 512 + 512 + 128 }>();
+const _: () = crate::size_is::<Detail, { 88 + 512 + 256 + 512 + 128 }>();
 
 #[cfg(test)]
 mod tests {

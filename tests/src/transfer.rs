@@ -3,7 +3,7 @@
 use std::{io::Read, net::TcpStream};
 
 use anyhow::{Result, ensure};
-use zeroserve_shared::response::DATE_BYTES;
+use zeroserve_shared::{response::MOVING_BYTES, route::WHOLE};
 use zeroserve_tui::{content::Rendered, demo::client::Connection};
 
 /// How much is read at first: far less than sockets buffer of the rest.
@@ -38,11 +38,13 @@ impl Transfer {
     ///
     /// Where it is something else, or the connection breaks.
     pub fn finish(mut self, published: &Rendered) -> Result<()> {
-        self.received.resize(published.bytes.len(), 0);
+        self.received.resize(published.forms[WHOLE].bytes as usize, 0);
         self.stream.read_exact(&mut self.received[BEGINNING_BYTES..])?;
-        let date = published.date_offset as usize..published.date_offset as usize + DATE_BYTES;
-        ensure!(self.received[..date.start] == published.bytes[..date.start], "another head");
-        ensure!(self.received[date.end..] == published.bytes[date.end..], "it is damaged");
+        let start = published.forms[WHOLE].moving_offset as usize;
+        let end = start + MOVING_BYTES;
+        let whole = &published.bytes[..self.received.len()];
+        ensure!(self.received[..start] == whole[..start], "another head");
+        ensure!(self.received[end..] == whole[end..], "it is damaged");
         Ok(())
     }
 }

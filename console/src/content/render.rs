@@ -10,8 +10,8 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use zeroserve_shared::{
-    response::{DATE_BYTES, MAX_BODY_BYTES},
-    route::FixedRoute,
+    response::{MAX_BODY_BYTES, MOVING_BYTES, NO_MOVING_PART},
+    route::{FORMS, FixedRoute, Form, WHOLE},
 };
 
 use super::media;
@@ -19,13 +19,16 @@ use super::media;
 /// A response as it will be sent, and where it came from.
 #[derive(Clone)]
 pub struct Rendered {
-    /// Status line, headers, blank line and body. The value of `Date` is
-    /// [`DATE_BYTES`](zeroserve_shared::response::DATE_BYTES) zero bytes, for the kernel to fill.
+    /// The bytes of all forms, one behind the other, first status line, headers, blank line and
+    /// body. Parts that the kernel fills in are zero, see
+    /// [`MOVING_BYTES`] and [`PART_BYTES`](zeroserve_shared::response::PART_BYTES).
     pub bytes: Vec<u8>,
     /// How many of them come before the body.
     pub head_bytes: u32,
-    /// Where the value of `Date` begins.
-    pub date_offset: u32,
+    /// Where the forms lie.
+    pub forms: [Form; FORMS],
+    /// Its entity tag, quotes included.
+    pub etag: Option<String>,
     /// Status code.
     pub status: u16,
     /// Media type of the body.
@@ -93,25 +96,29 @@ impl Rendered {
     /// A 200 answer with a body that comes from no file.
     pub fn ok(content_type: String, body: &[u8], modified: Option<SystemTime>) -> Self {
         let body_sha256 = Sha256::digest(body).into();
-        let mut fields = vec![("ETag", etag(&body_sha256))];
+        let etag = etag(&body_sha256);
+        let mut fields = vec![("ETag", etag.clone())];
         // RFC 9110 section 8.8.2.1: a time in the future must not be sent.
         if let Some(modified) = modified.filter(|modified| *modified <= SystemTime::now()) {
             fields.push(("Last-Modified", httpdate::fmt_http_date(modified)));
         }
         let rendered = Self::assemble((200, "OK"), content_type, &fields, body, body_sha256);
-        Self { modified, ..rendered }
+        Self { modified, etag: Some(etag), ..rendered }
     }
 
     /// The answer to what is not a hit.
     pub fn fixed(route: FixedRoute) -> Self {
+        match route {
+            FixedRoute::Tls => return Self::raw(&TLS_ALERT),
+            FixedRoute::Http2 => return Self::raw(&HTTP2_GOAWAY),
+            FixedRoute::Options => return Self::options(),
+            _ => {}
+        }
         let (reason, sentence) = words(route);
         let body = format!("{} {reason}\n\n{sentence}\n", route.status());
         let mut fields = Vec::new();
         if route == FixedRoute::MethodNotAllowed {
-            fields.push(("Allow", "GET, HEAD".to_owned()));
-        }
-        if route.closes() {
-            fields.push(("Connection", "close".to_owned()));
+            fields.push(("Allow", ALLOW.to_owned()));
         }
         let content_type = "text/plain; charset=utf-8".to_owned();
         let body_sha256 = Sha256::digest(&body).into();
@@ -127,8 +134,8 @@ impl Rendered {
         body_sha256: [u8; 32],
     ) -> Self {
         let mut bytes = format!("HTTP/1.1 {status} {reason}\r\nDate: ").into_bytes();
-        let date_offset = bytes.len() as u32;
-        bytes.extend([0; DATE_BYTES]);
+        let moving_offset = bytes.len() as u32;
+        bytes.extend([0; MOVING_BYTES]);
         bytes.extend(b"\r\nServer: zeroserve");
         bytes.extend(format!("\r\nContent-Type: {content_type}").as_bytes());
         bytes.extend(format!("\r\nContent-Length: {}", body.len()).as_bytes());
@@ -139,9 +146,10 @@ impl Rendered {
         let head_bytes = bytes.len() as u32;
         bytes.extend(body);
         Self {
+            forms: whole(bytes.len(), moving_offset),
             bytes,
             head_bytes,
-            date_offset,
+            etag: None,
             status,
             content_type,
             body_sha256,
@@ -150,9 +158,39 @@ impl Rendered {
         }
     }
 
+    /// The answer to OPTIONS: a head without a body (RFC 9110 section 9.3.7).
+    fn options() -> Self {
+        let mut bytes = b"HTTP/1.1 204 No Content\r\nDate: ".to_vec();
+        let moving_offset = bytes.len() as u32;
+        bytes.extend([0; MOVING_BYTES]);
+        bytes.extend(format!("\r\nServer: zeroserve\r\nAllow: {ALLOW}\r\n\r\n").as_bytes());
+        let forms = whole(bytes.len(), moving_offset);
+        Self { head_bytes: bytes.len() as u32, forms, status: 204, ..Self::raw(&bytes) }
+    }
+
+    /// Bytes that are no HTTP/1.1.
+    fn raw(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.to_vec(),
+            head_bytes: 0,
+            forms: whole(bytes.len(), NO_MOVING_PART),
+            etag: None,
+            status: 0,
+            content_type: String::new(),
+            body_sha256: Sha256::digest(b"").into(),
+            source: None,
+            modified: None,
+        }
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[self.head_bytes as usize..self.forms[WHOLE].bytes as usize]
+    }
+
     /// Bytes of the body.
     pub fn body_bytes(&self) -> u32 {
-        self.bytes.len() as u32 - self.head_bytes
+        self.forms[WHOLE].bytes - self.head_bytes
     }
 }
 
@@ -168,6 +206,27 @@ impl fmt::Debug for Rendered {
     }
 }
 
+/// The methods that are answered.
+const ALLOW: &str = "GET, HEAD, OPTIONS";
+
+/// A fatal TLS alert, `handshake_failure` (RFC 8446 sections 5.1 and 6.2): `protocol_version` would
+/// have clients try an older version in vain.
+const TLS_ALERT: [u8; 7] = [21, 3, 1, 0, 2, 2, 40];
+
+/// An empty SETTINGS frame, which a server has to begin with (RFC 9113 section 3.4), and a GOAWAY
+/// frame (section 6.8) with the error HTTP_1_1_REQUIRED (section 7).
+const HTTP2_GOAWAY: [u8; 26] = [
+    0, 0, 0, 4, 0, 0, 0, 0, 0, //
+    0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13,
+];
+
+/// The forms of what has only one.
+fn whole(bytes: usize, moving_offset: u32) -> [Form; FORMS] {
+    let mut forms = [Form::default(); FORMS];
+    forms[WHOLE] = Form { start: 0, bytes: bytes as u32, moving_offset };
+    forms
+}
+
 /// A strong validator (RFC 9110 section 8.8.3): the first half of the body's SHA-256.
 fn etag(body_sha256: &[u8; 32]) -> String {
     let digits: String = body_sha256[..16].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -180,7 +239,7 @@ fn words(route: FixedRoute) -> (&'static str, &'static str) {
         FixedRoute::BadRequest => ("Bad Request", "The request is not well-formed HTTP/1.1."),
         FixedRoute::NotFound => ("Not Found", "Nothing is served at this path."),
         FixedRoute::MethodNotAllowed => {
-            ("Method Not Allowed", "Files are served here; only GET and HEAD are answered.")
+            ("Method Not Allowed", "Files are served here; GET, HEAD and OPTIONS are answered.")
         }
         FixedRoute::UriTooLong => ("URI Too Long", "The path is longer than any that is served."),
         FixedRoute::HeaderFieldsTooLarge => {
@@ -189,6 +248,15 @@ fn words(route: FixedRoute) -> (&'static str, &'static str) {
         FixedRoute::VersionNotSupported => {
             ("HTTP Version Not Supported", "Only HTTP/1.1 and HTTP/1.0 are answered.")
         }
+        FixedRoute::RequestTimeout => {
+            ("Request Timeout", "The request did not arrive within the time a connection is held.")
+        }
+        FixedRoute::PreconditionFailed => {
+            ("Precondition Failed", "What is served here is not what the request expects.")
+        }
+        FixedRoute::Options => ("No Content", ""),
+        FixedRoute::Tls => ("TLS alert", ""),
+        FixedRoute::Http2 => ("HTTP/2 GOAWAY", ""),
     }
 }
 
@@ -218,7 +286,7 @@ mod tests {
             .expect("time");
 
         let rendered = Rendered::file(&file).expect("rendered");
-        let date = "\0".repeat(DATE_BYTES);
+        let date = "\0".repeat(MOVING_BYTES);
         let sha: String = rendered.body_sha256[..16].iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(
             head(&rendered),
@@ -238,10 +306,10 @@ mod tests {
         let file = Rendered::ok("text/plain".into(), b"x", None);
         let fixed = FixedRoute::ALL.iter().map(|route| Rendered::fixed(*route));
         for rendered in fixed.chain([file]) {
-            let start = rendered.date_offset as usize;
+            let start = rendered.forms[WHOLE].moving_offset as usize;
             assert!(head(&rendered)[..start].ends_with("\r\nDate: "));
-            assert_eq!(rendered.bytes[start..start + DATE_BYTES], [0; DATE_BYTES]);
-            assert!(rendered.bytes[start + DATE_BYTES..].starts_with(b"\r\n"));
+            assert_eq!(rendered.bytes[start..start + MOVING_BYTES], [0; MOVING_BYTES]);
+            assert!(rendered.bytes[start + MOVING_BYTES..].starts_with(b"\r\n"));
         }
     }
 

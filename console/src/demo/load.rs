@@ -207,7 +207,7 @@ fn fetch(
     if response.status != published.status {
         return wrong(format!("the status is {}, not {}", response.status, published.status));
     }
-    let body = &published.bytes[published.head_bytes as usize..];
+    let body = published.body();
     if response.body.len() != body.len() {
         return wrong(format!("the body has {} bytes, not {}", response.body.len(), body.len()));
     }
@@ -237,13 +237,16 @@ fn percent_encode(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use zeroserve_shared::route::{FORMS, Form};
+
     use super::*;
 
     fn target(path: &str, body_bytes: usize) -> Target {
         let published = Rendered {
             bytes: vec![0; body_bytes],
             head_bytes: 0,
-            date_offset: 0,
+            forms: [Form { bytes: body_bytes as u32, ..Form::default() }; FORMS],
+            etag: None,
             status: 200,
             content_type: String::new(),
             body_sha256: [0; 32],

@@ -13,7 +13,6 @@ use zeroserve_shared::{
     map::{
         DEFAULT_FLOWS, DEFAULT_ROUTES, EGRESS_PROGRAM, FANOUTS, LINK, MAX_ADDRESSES, XDP_PROGRAM,
     },
-    response::MAX_SEGMENT_BYTES,
     route::{FIRST_ROUTE, FixedRoute},
 };
 
@@ -33,9 +32,6 @@ use crate::{
     net::interfaces::{self, Interface},
     server::RouteName,
 };
-
-/// Bytes of the IPv4 and TCP headers that the programs write.
-const HEADER_BYTES: u32 = 40;
 
 /// How a server is to be attached.
 #[derive(Clone, Debug)]
@@ -248,7 +244,6 @@ fn fill_maps(
     folder: &NewFolder,
 ) -> anyhow::Result<()> {
     let mut maps = Maps::open(folder.path())?;
-    let payload_bytes = interface.mtu_bytes.saturating_sub(HEADER_BYTES);
     let config = Config {
         cookie_key: random_key()?,
         path_key: random_key()?,
@@ -258,7 +253,9 @@ fn fill_maps(
         if_index: interface.index,
         max_routes: routes,
         port: options.port,
-        mss: payload_bytes.min(MAX_SEGMENT_BYTES as u32) as u16,
+        mtu: u16::try_from(interface.mtu_bytes).unwrap_or(u16::MAX),
+        flags: 0,
+        reserved: 0,
     };
     maps.config.set(0, Raw(config), 0).context("cannot write the map CONFIG")?;
     write_addresses(&mut maps.addresses, &interface.addresses)?;

@@ -88,7 +88,7 @@ impl Ledger {
         }
         for (slot, info) in self.versions.iter().enumerate().rev() {
             let slot = slot as u32;
-            if info.response_bytes == 0 {
+            if info.stored_bytes() == 0 {
                 self.free_slots.push(slot);
             } else if !serving[slot as usize] {
                 let version = VersionId::new(slot, info.generation);
@@ -136,6 +136,8 @@ fn routes_without_path(paths: &HashMap<PathHash, u32>, routes: &[Route]) -> Vec<
 
 #[cfg(test)]
 mod tests {
+    use zeroserve_shared::route::WHOLE;
+
     use super::*;
 
     fn hash(n: u64) -> PathHash {
@@ -147,7 +149,9 @@ mod tests {
     }
 
     fn used(generation: u32) -> VersionInfo {
-        VersionInfo { generation, response_bytes: 100, ..VersionInfo::default() }
+        let mut info = VersionInfo { generation, ..VersionInfo::default() };
+        info.forms[WHOLE].bytes = 100;
+        info
     }
 
     /// Routes at the first two indices that have paths, and a third that is unused.

@@ -364,7 +364,7 @@ fn identify(
         mode: "native",
         program_id,
         port: config.port,
-        mss: config.mss,
+        mss: config.mss(20),
         addresses: addresses.iter().map(ToString::to_string).collect(),
         attached: clock::from_unix_s(config.attached_unix_s),
         route_capacity: config.max_routes.saturating_sub(FIRST_ROUTE),

@@ -26,6 +26,7 @@ use zeroserve_shared::{
     path::PathHash,
     response::StorageClass,
     route::{Detail, Route, VersionId, VersionInfo},
+    validator::TagHasher,
 };
 
 use super::{
@@ -120,10 +121,12 @@ impl<'a> Publisher<'a> {
         let info = VersionInfo {
             generation,
             class: class as u32,
-            response_bytes: rendered.bytes.len() as u32,
-            head_bytes: rendered.head_bytes,
-            date_offset: rendered.date_offset,
             route: index,
+            head_bytes: rendered.head_bytes,
+            forms: rendered.forms,
+            etag: rendered.etag.as_ref().map_or(0, |etag| TagHasher::hash(etag.as_bytes())),
+            modified_unix_s: rendered.modified.map_or(0, clock::unix_s),
+            ..VersionInfo::default()
         };
         let mut detail = detail(name, rendered);
         (detail.version, detail.route) = (version, index);

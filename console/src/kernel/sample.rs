@@ -5,7 +5,7 @@ use std::{collections::HashMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::PathB
 use anyhow::Context;
 use zeroserve_shared::{
     counters::{Counters, RouteHits},
-    route::{Detail, FixedRoute, VersionId},
+    route::{Detail, FixedRoute, VersionId, WHOLE},
 };
 
 use super::{clock, ledger::Ledger, maps::Maps};
@@ -98,7 +98,7 @@ impl View {
                     let detail = maps.details.get(&version.slot(), 0).ok();
                     let detail = detail.filter(|detail| detail.0.version == version);
                     let info = maps.versions.get(&version.slot(), 0)?.0;
-                    detail.and_then(|detail| describe(index, &detail.0, info.response_bytes))
+                    detail.and_then(|detail| describe(index, &detail.0, info.forms[WHOLE].bytes))
                 }
             };
             if let Some(info) = info {

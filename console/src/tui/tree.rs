@@ -283,7 +283,10 @@ impl Tree {
 }
 
 fn fixed_label(answer: FixedRoute) -> String {
-    format!("{} {}", answer.status(), fixed_name(answer))
+    match answer.status() {
+        0 => fixed_name(answer).to_owned(),
+        status => format!("{status} {}", fixed_name(answer)),
+    }
 }
 
 /// The reason phrase of a fixed answer (RFC 9110 section 15).
@@ -295,5 +298,10 @@ pub(crate) fn fixed_name(answer: FixedRoute) -> &'static str {
         FixedRoute::UriTooLong => "URI Too Long",
         FixedRoute::HeaderFieldsTooLarge => "Request Header Fields Too Large",
         FixedRoute::VersionNotSupported => "HTTP Version Not Supported",
+        FixedRoute::RequestTimeout => "Request Timeout",
+        FixedRoute::PreconditionFailed => "Precondition Failed",
+        FixedRoute::Options => "OPTIONS",
+        FixedRoute::Tls => "TLS alert",
+        FixedRoute::Http2 => "HTTP/2 GOAWAY",
     }
 }

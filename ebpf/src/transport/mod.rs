@@ -48,21 +48,27 @@ pub struct Work {
 }
 
 /// Lost segments are being sent again (fast recovery, RFC 6675).
-pub const RECOVERING: u8 = 1;
+pub const RECOVERING: u16 = 1;
 /// Everything sent before the recovery began and not yet acknowledged counts as lost, because
 /// the client's timer ran out.
-pub const TIMED_OUT: u8 = 2;
+pub const TIMED_OUT: u16 = 2;
 /// The connection ends with the response.
-pub const CLOSE: u8 = 4;
+pub const CLOSE: u16 = 4;
 /// Our FIN has been sent.
-pub const FIN_SENT: u8 = 8;
+pub const FIN_SENT: u16 = 8;
 /// The client's FIN has been received.
-pub const FIN_RECEIVED: u8 = 16;
+pub const FIN_RECEIVED: u16 = 16;
 
 /// Something of this response has been lost.
-pub const LOSSY: u8 = 32;
+pub const LOSSY: u16 = 32;
+/// A request has been read in part, and what was read of it is kept beside the flow.
+pub const READING: u16 = 64;
+
+/// The response says that the connection ends. A response keeps saying what it began with.
+pub const SAYS_CLOSE: u16 = 128;
+
 /// The lower of the two highest flags, which count the passes of repairs.
-pub const PASS: u8 = 64;
+pub const PASS: u16 = 1 << 14;
 
 /// Segments in the initial window (RFC 6928).
 pub const INITIAL_SEGMENTS: u32 = 10;

@@ -4,7 +4,7 @@
 use aya_ebpf::bindings::{BPF_F_BROADCAST, xdp_action::XDP_REDIRECT, xdp_md};
 use zeroserve_ebpf::{
     descriptor::{DESCRIPTOR_BYTES, Descriptor, MAGIC, Range},
-    transport::{Work, conclude, plan},
+    transport::{SAYS_CLOSE, Work, conclude, plan},
     wire::{
         HEADER_BYTES, Headers,
         tcp::{ACK, PSH},
@@ -13,7 +13,7 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{
     flow::Flow,
     reason::Reason,
-    route::{VersionId, VersionInfo},
+    route::{FORMS, VersionId, VersionInfo},
 };
 
 use crate::xdp::{
@@ -71,11 +71,17 @@ fn send(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     descriptor.class = info.class;
     descriptor.response_start = flow.response_start;
     descriptor.response_bytes = flow.response_bytes;
-    descriptor.date_offset = info.date_offset;
+    let form = &info.forms[usize::from(flow.form) & (FORMS - 1)];
+    descriptor.first_start = form.start;
+    descriptor.first_bytes = form.bytes;
+    descriptor.second_start = flow.body_start;
+    descriptor.body_start = info.head_bytes;
+    descriptor.body_bytes = info.body_bytes();
+    descriptor.moving_offset = form.moving_offset;
     descriptor.date_unix_s = flow.date_unix_s;
     descriptor.mss = flow.mss;
     descriptor.last_flags = plan.last_flags;
-    descriptor.reserved = 0;
+    descriptor.closes = u8::from(flow.flags & SAYS_CLOSE != 0);
     descriptor.ranges = plan.ranges;
     headers.set_reply(&scratch.headers, flow.acknowledged, ACK, RECEIVE_WINDOW);
     if segments == 1 && in_place(ingress) {
@@ -120,9 +126,9 @@ fn broadcast(ingress: &mut Ingress<'_>, segments: u32) -> Ending {
 
 /// What is to be known of a version, if its slot still holds it.
 #[inline(always)]
-pub(super) fn version_info(version: VersionId) -> Option<VersionInfo> {
+pub(super) fn version_info(version: VersionId) -> Option<&'static VersionInfo> {
     let info = VERSIONS.get(version.slot())?;
-    (info.generation == version.generation()).then_some(*info)
+    (info.generation == version.generation()).then_some(info)
 }
 
 /// The flags of a segment: PSH and what the plan says at the end of the response.

@@ -187,6 +187,14 @@ fn listen(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     close_or_acknowledge(ingress, flow)
 }
 
+/// Gives a connection up with a reset: what had been read of its request is lost.
+#[inline(always)]
+pub(super) fn abandon(ingress: &mut Ingress<'_>, flow: &Flow) -> Ending {
+    let (sequence, acknowledgment) = (flow.send_next, flow.acknowledged);
+    remove(ingress);
+    reply_bare(ingress, sequence, acknowledgment, RST | ACK)
+}
+
 /// Acknowledges everything received, with our FIN if it is time for it.
 #[inline(always)]
 pub(super) fn close_or_acknowledge(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {

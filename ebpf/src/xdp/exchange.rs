@@ -5,20 +5,20 @@ use core::ffi::c_void;
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_loop};
 use zeroserve_ebpf::{
     request::{self, Asked},
-    transport::{self, CLOSE, FIN_RECEIVED},
+    transport::{self, CLOSE, FIN_RECEIVED, READING, SAYS_CLOSE},
     wire::tcp::{ACK, FIN},
 };
 use zeroserve_shared::{
     flow::Flow,
     path::PathHash,
     reason::Reason,
-    route::{FixedRoute, Route},
+    route::{FixedRoute, Route, WHOLE},
 };
 
 use crate::xdp::{
     burst, clock, connection,
     ingress::reply_bare,
-    maps::{FLOWS, HITS, PATHS, ROUTES, SCRATCH},
+    maps::{FLOWS, HITS, PATHS, REQUESTS, ROUTES, SCRATCH},
     scratch::BUFFER_BYTES,
     stage::{Ending, Ingress, run_on},
 };
@@ -47,11 +47,15 @@ pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
 /// Reads on in a flow that waits for a request; `known_bytes` of the payload have been read.
 #[inline(always)]
 pub(super) fn next_request(ingress: &mut Ingress<'_>, flow: &mut Flow, known_bytes: u32) -> Ending {
-    ingress.scratch.request = if request::is_untouched(&flow.request) {
-        request::start(ingress.config.path_key)
-    } else {
-        flow.request
-    };
+    let scratch = &mut *ingress.scratch;
+    scratch.request = request::start(ingress.config.path_key);
+    if flow.flags & READING != 0 {
+        match REQUESTS.get_ptr(&scratch.segment.key) {
+            // SAFETY: the element stays valid for this call.
+            Some(part) => scratch.request = unsafe { *part },
+            None => return connection::abandon(ingress, flow),
+        }
+    }
     let Some(read_bytes) = read(ingress, known_bytes) else {
         return Ending::of(Reason::MalformedHeader);
     };
@@ -109,11 +113,17 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
     }
     let asked = request::asked(&ingress.scratch.request);
     if asked == Asked::Incomplete {
-        flow.request = ingress.scratch.request;
+        if !remember(ingress, flow) {
+            return connection::abandon(ingress, flow);
+        }
         // Half a request with nothing to follow has no answer: then the connection ends here.
         return connection::close_or_acknowledge(ingress, flow);
     }
-    flow.request.read_bytes = 0;
+    if flow.flags & READING != 0 {
+        flow.flags &= !READING;
+        // It does not matter if it has been evicted.
+        let _ = REQUESTS.remove(&ingress.scratch.segment.key);
+    }
     if !choose(ingress, flow, asked) {
         return Ending::of(Reason::VersionMissing);
     }
@@ -124,6 +134,13 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
         return reply_bare(ingress, flow.send_next, acknowledgment, ACK);
     }
     ending
+}
+
+/// Keeps what has been read of a request beside the flow; false if there is no room.
+#[inline(always)]
+fn remember(ingress: &Ingress<'_>, flow: &mut Flow) -> bool {
+    flow.flags |= READING;
+    REQUESTS.insert(&ingress.scratch.segment.key, &ingress.scratch.request, 0).is_ok()
 }
 
 /// Finds the answer and starts it; false if there is none, not even a refusal.
@@ -158,8 +175,13 @@ fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -> bool {
     if request::wants_close(request) {
         flow.flags |= CLOSE;
     }
+    flow.flags &= !SAYS_CLOSE;
+    if flow.flags & CLOSE != 0 {
+        flow.flags |= SAYS_CLOSE;
+    }
     let response_bytes =
-        if request::wants_head(request) { info.head_bytes } else { info.response_bytes };
+        if request::wants_head(request) { info.head_bytes } else { info.forms[WHOLE].bytes };
+    flow.form = WHOLE as u8;
     flow.version = route.version;
     flow.route = index;
     flow.date_unix_s = clock::unix_s(ingress.config.tai_minus_utc_s);

@@ -20,6 +20,9 @@ use crate::xdp::{
     stage::{Ending, Ingress, run},
 };
 
+/// Bytes of an IPv4 header without options.
+const IPV4_HEADER_BYTES: u16 = 20;
+
 /// The time in units of [`cookie::SLOT_S`].
 #[inline(always)]
 fn slot() -> u32 {
@@ -44,7 +47,8 @@ fn answer(ingress: &mut Ingress<'_>) -> Ending {
         return Ending::of(Reason::MalformedHeader);
     }
     zeroserve_parse_syn(&scratch.options, &mut scratch.offered);
-    let (answer, wanted_bytes) = options::answer_syn(&scratch.offered, ingress.config.mss);
+    let (answer, wanted_bytes) =
+        options::answer_syn(&scratch.offered, ingress.config.mss(IPV4_HEADER_BYTES));
     let packet = ingress.packet;
     // On some drivers a frame cannot grow. A SYN with fewer options than we have to say then
     // gets an answer without any: its sender assumes our MSS to be 536.
@@ -92,7 +96,7 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
     };
     if segment.payload_bytes > 0 {
         let window_shift = remembered.window_shift.unwrap_or(0);
-        let mss = remembered.mss.min(ingress.config.mss);
+        let mss = remembered.mss.min(ingress.config.mss(IPV4_HEADER_BYTES));
         ingress.scratch.flow = Flow {
             receive_next: segment.sequence,
             acknowledged: segment.sequence,

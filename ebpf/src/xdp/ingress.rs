@@ -150,6 +150,7 @@ fn read_segment(segment: &mut Segment, headers: &Headers, frame_bytes: u32) -> b
     segment.key.local = mapped(headers.ipv4.destination());
     segment.key.remote_port = headers.tcp.source();
     segment.key.local_port = headers.tcp.destination();
+    segment.key.vlans = [[0; 2]; 2];
     segment.sequence = headers.tcp.sequence();
     segment.acknowledgment = headers.tcp.acknowledgment();
     segment.payload_offset = size_of::<Ethernet>() as u32 + headers_bytes;

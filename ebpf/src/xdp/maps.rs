@@ -9,11 +9,13 @@ use zeroserve_shared::{
     config::{Address, Config},
     counters::{Counters, RouteHits},
     flow::{Flow, FlowKey},
-    map::{DEFAULT_FLOWS, DEFAULT_ROUTES, MAX_ADDRESSES, VERSIONS_PER_ROUTE},
+    map::{DEFAULT_FLOWS, DEFAULT_ROUTES, MAX_ADDRESSES, READING_FLOWS, VERSIONS_PER_ROUTE},
     path::PathHash,
     response::{LargeBlock, MediumBlock, SmallBlock},
     route::{Detail, Route, VersionInfo},
 };
+
+use zeroserve_ebpf::request::RequestScan;
 
 use crate::xdp::{egress::Position, scratch::Scratch};
 
@@ -42,6 +44,11 @@ pub(super) static COUNTERS: PerCpuArray<Counters, 1> = PerCpuArray::new();
 
 #[btf_map]
 pub(super) static FLOWS: LruHashMap<FlowKey, Flow, { DEFAULT_FLOWS as usize }> = LruHashMap::new();
+
+/// Requests of which only a part has come.
+#[btf_map]
+pub(super) static REQUESTS: LruHashMap<FlowKey, RequestScan, { READING_FLOWS as usize }> =
+    LruHashMap::new();
 
 #[btf_map]
 pub(super) static PATHS: HashMap<PathHash, u32, ROUTE_COUNT, { BPF_F_NO_PREALLOC as usize }> =

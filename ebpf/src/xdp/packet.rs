@@ -28,6 +28,12 @@ impl Packet {
         Self { context }
     }
 
+    /// What the kernel calls it by, to hand it to another function.
+    #[inline(always)]
+    pub(super) const fn context(self) -> *mut xdp_md {
+        self.context
+    }
+
     /// Bytes of the frame. Nothing here uses fragments, so it is one piece of memory.
     #[inline(always)]
     pub(super) fn length(self) -> u32 {

@@ -1,14 +1,15 @@
 //! Room for what does not fit the stack, which is 512 bytes for a program and all it calls.
 
 use zeroserve_ebpf::{
-    date::DateText,
+    moving::{MovingText, Text},
+    request::RequestScan,
     transport::Work,
     wire::{
         Headers,
         options::{Area, Options},
     },
 };
-use zeroserve_shared::flow::{Flow, FlowKey, RequestScan};
+use zeroserve_shared::flow::{Flow, FlowKey};
 
 use crate::xdp::burst::Carrier;
 
@@ -41,8 +42,10 @@ pub(super) struct Scratch {
     pub(super) request: RequestScan,
     /// A flow that is about to be created.
     pub(super) flow: Flow,
-    /// The date last written out.
-    pub(super) date: DateText,
+    /// The moving part last written out.
+    pub(super) moving: MovingText,
+    /// What the last partial response said of itself.
+    pub(super) part: Text,
     /// Number of the last burst.
     pub(super) burst: u32,
     /// Bytes of the request in `buffer`.

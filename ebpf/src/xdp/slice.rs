@@ -6,24 +6,24 @@ use core::{
 };
 
 use aya_ebpf::{
-    bindings::bpf_func_id::BPF_FUNC_csum_diff,
+    bindings::{bpf_func_id::BPF_FUNC_csum_diff, xdp_md},
     btf_maps::{Array, ArrayOfMaps},
 };
 use zeroserve_ebpf::{
     bounds::opaque,
     checksum::{difference, shifted},
-    date::DateText,
     descriptor::{Descriptor, Range},
+    moving::{self, MovingText, TEXT_BYTES, Text},
     wire::HEADER_BYTES,
 };
 use zeroserve_shared::response::{
-    Block, DATE_BYTES, LargeBlock, MAX_SEGMENT_BYTES, MediumBlock, SUM_STEP_BYTES, SmallBlock,
-    StorageClass,
+    Block, LargeBlock, MAX_SEGMENT_BYTES, MOVING_BYTES, MediumBlock, NO_MOVING_PART, PART_BYTES,
+    PART_GAP_BYTES, SUM_STEP_BYTES, SmallBlock, StorageClass,
 };
 
 use crate::xdp::{
     burst::{self, Carrier},
-    maps::{LARGE, MEDIUM, SMALL, Words},
+    maps::{LARGE, MEDIUM, SCRATCH, SMALL, Words},
     packet::{Packet, bounded},
     scratch::Scratch,
 };
@@ -31,34 +31,77 @@ use crate::xdp::{
 /// Fills a frame of the right size with one segment of the response that the carrier describes.
 #[inline(always)]
 pub(super) fn write(packet: Packet, range: Range, scratch: &mut Scratch) -> bool {
+    let Some(stored_sum) = write_stored(packet, &scratch.carrier.descriptor, range) else {
+        return false;
+    };
+    let Some(text_sum) = write_texts(packet, range, scratch) else {
+        return false;
+    };
     let Carrier { descriptor, headers: template, .. } = &scratch.carrier;
-    let Some(payload_sum) = copy(packet, descriptor, range) else {
-        return false;
-    };
-    let Some(date_sum) = write_date(packet, descriptor, range, &mut scratch.date) else {
-        return false;
-    };
     let headers = &mut scratch.outgoing;
     *headers = *template;
     headers.tcp.add_flags(burst::flags_at(descriptor, range));
     let sequence = descriptor.response_start.wrapping_add(range.start);
     let payload_bytes = (range.end - range.start) as u16;
-    headers.finish(sequence, 0, payload_bytes, payload_sum + date_sum);
+    headers.finish(sequence, 0, payload_bytes, stored_sum + text_sum);
     packet.write(0, headers)
 }
 
-/// Copies the payload behind the headers and returns its sum.
+/// Copies what is stored of the payload behind the headers and returns its sum.
 #[inline(always)]
-fn copy(packet: Packet, descriptor: &Descriptor, range: Range) -> Option<u64> {
+fn write_stored(packet: Packet, descriptor: &Descriptor, range: Range) -> Option<u64> {
+    let Descriptor { first_start, first_bytes, second_start, .. } = *descriptor;
+    let at = HEADER_BYTES as u32;
+    if range.end <= first_bytes {
+        let start = first_start + range.start;
+        return sum_of(zeroserve_copy(packet.context(), start, range.end - range.start, at));
+    }
+    if range.start >= first_bytes {
+        let start = second_start + (range.start - first_bytes);
+        return sum_of(zeroserve_copy(packet.context(), start, range.end - range.start, at));
+    }
+    let before = first_bytes - range.start;
+    let first = sum_of(zeroserve_copy(packet.context(), first_start + range.start, before, at))?;
+    let behind = range.end - first_bytes;
+    let second = sum_of(zeroserve_copy(packet.context(), second_start, behind, at + before))?;
+    Some(first + shifted(second, before & 1 != 0))
+}
+
+/// What [`zeroserve_copy`] returns when it has failed; no sum is as large.
+const FAILED: u64 = u64::MAX;
+
+#[inline(always)]
+fn sum_of(returned: u64) -> Option<u64> {
+    if returned == FAILED { None } else { Some(returned) }
+}
+
+/// Copies stored bytes of the version in the carrier into the frame and returns their sum. Global,
+/// like a [`stage`](crate::xdp::stage), because it is called for each piece.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_copy(context: *mut xdp_md, start: u32, bytes: u32, at: u32) -> u64 {
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
+        return FAILED;
+    };
+    // SAFETY: the element is this CPU's own. The caller holds references to it, too, but the call
+    // is opaque to the compiler: it keeps nothing across it.
+    let Descriptor { slot, class, .. } = unsafe { (*scratch).carrier.descriptor };
+    let range = Range { start, end: start.wrapping_add(bytes) };
+    copy(Packet::new(context), slot, class, range, at).unwrap_or(FAILED)
+}
+
+#[inline(always)]
+fn copy(packet: Packet, slot: u32, class: u32, range: Range, at: u32) -> Option<u64> {
     const SMALL_CLASS: u32 = StorageClass::Small as u32;
     const MEDIUM_CLASS: u32 = StorageClass::Medium as u32;
-    let Descriptor { slot, class, .. } = *descriptor;
     match class {
-        SMALL_CLASS => copy_from(packet, block::<SmallBlock, _, _, _>(&SMALL, slot, range)?, range),
-        MEDIUM_CLASS => {
-            copy_from(packet, block::<MediumBlock, _, _, _>(&MEDIUM, slot, range)?, range)
+        SMALL_CLASS => {
+            copy_from(packet, block::<SmallBlock, _, _, _>(&SMALL, slot, range)?, range, at)
         }
-        _ => copy_from(packet, block::<LargeBlock, _, _, _>(&LARGE, slot, range)?, range),
+        MEDIUM_CLASS => {
+            copy_from(packet, block::<MediumBlock, _, _, _>(&MEDIUM, slot, range)?, range, at)
+        }
+        _ => copy_from(packet, block::<LargeBlock, _, _, _>(&LARGE, slot, range)?, range, at),
     }
 }
 
@@ -90,15 +133,15 @@ fn copy_from<const BYTES: usize, const SUMS: usize>(
     packet: Packet,
     block: &Block<BYTES, SUMS>,
     range: Range,
+    at: u32,
 ) -> Option<u64> {
     let stride = Block::<BYTES, SUMS>::STRIDE as u64;
     let from = opaque(u64::from(range.start)) & (stride - 1);
     let length = bounded(range.end - range.start, MAX_SEGMENT_BYTES as u32)?;
     // SAFETY: `from` is less than the stride and `length` at most a segment, and a block has
     // `OVERLAP_BYTES`, which is more than a segment, behind its stride.
-    let written = unsafe {
-        packet.write_bytes(HEADER_BYTES as u32, block.bytes.as_ptr().add(from as usize), length)
-    };
+    let written =
+        unsafe { packet.write_bytes(at, block.bytes.as_ptr().add(from as usize), length) };
     if !written {
         return None;
     }
@@ -145,54 +188,96 @@ unsafe fn csum(bytes: *mut c_void, length: u64) -> i64 {
     }
 }
 
-/// Writes the part of the date that lies in the segment and returns its sum.
+/// Writes what lies in the segment of the texts that are not stored, and returns their sum.
 #[inline(always)]
-fn write_date(
-    packet: Packet,
-    descriptor: &Descriptor,
-    range: Range,
-    date: &mut DateText,
-) -> Option<u64> {
-    let date_end = descriptor.date_offset + DATE_BYTES as u32;
-    let start =
-        if range.start > descriptor.date_offset { range.start } else { descriptor.date_offset };
-    let end = if range.end < date_end { range.end } else { date_end };
+fn write_texts(packet: Packet, range: Range, scratch: &mut Scratch) -> Option<u64> {
+    let Descriptor { moving_offset, first_bytes, response_bytes, .. } = scratch.carrier.descriptor;
+    if moving_offset == NO_MOVING_PART || range.start >= first_bytes {
+        return Some(0);
+    }
+    let Scratch { carrier, moving, part, .. } = scratch;
+    let Carrier { descriptor, .. } = carrier;
+    if moving.unix_s != descriptor.date_unix_s || moving.closes != u32::from(descriptor.closes) {
+        zeroserve_set_moving(moving, descriptor.date_unix_s, u32::from(descriptor.closes));
+    }
+    let end = moving_offset + MOVING_BYTES as u32;
+    let moving = Range { start: moving_offset, end };
+    let sum = write_text(packet, range, moving, &scratch.moving.text)?;
+    if response_bytes <= first_bytes {
+        return Some(sum);
+    }
+    zeroserve_set_part(part, descriptor);
+    let start = end + PART_GAP_BYTES as u32;
+    let place = Range { start, end: start + PART_BYTES as u32 };
+    Some(sum + write_text(packet, range, place, &scratch.part)?)
+}
+
+/// Writes the part of a text that lies in the segment, whose place in the response is `place`.
+#[inline(always)]
+fn write_text(packet: Packet, range: Range, place: Range, text: &Text) -> Option<u64> {
+    let start = if range.start > place.start { range.start } else { place.start };
+    let end = if range.end < place.end { range.end } else { place.end };
     if start >= end {
         return Some(0);
     }
-    if date.unix_s != descriptor.date_unix_s {
-        zeroserve_set_date(date, descriptor.date_unix_s);
-    }
-    let skipped = opaque(u64::from(start - descriptor.date_offset)) & 31;
-    let length = bounded(end - start, DATE_BYTES as u32)?;
-    let offset = HEADER_BYTES as u32 + (start - range.start);
-    // SAFETY: both are at most 31, and the text has 64 bytes.
-    let written = unsafe {
-        packet.write_bytes(offset, from_ref(&date.text).cast::<u8>().add(skipped as usize), length)
-    };
+    let length = bounded(end - start, TEXT_BYTES as u32 / 2)?;
+    let skipped = opaque(u64::from(start - place.start)) & (TEXT_BYTES as u64 / 2 - 1);
+    let at = HEADER_BYTES as u32 + (start - range.start);
+    // SAFETY: both are at most half the text.
+    let written =
+        unsafe { packet.write_bytes(at, text.bytes.as_ptr().add(skipped as usize), length) };
     if !written {
         return None;
     }
-    let is_odd = (start - range.start) & 1 != 0;
-    if length == DATE_BYTES as u64 {
-        return Some(shifted(u64::from(date.sum), is_odd));
-    }
-    let mut sum = 0;
-    for index in 0..DATE_BYTES as u64 {
-        if index >= skipped && index < skipped + length {
-            sum += u64::from(date.text[index as usize]) << (8 * ((index - skipped) & 1));
-        }
-    }
-    Some(shifted(sum, is_odd))
+    let sum = if end - start == place.end - place.start {
+        u64::from(text.sum)
+    } else {
+        zeroserve_sum_text(text, skipped as u32, length as u32)
+    };
+    Some(shifted(sum, (start - range.start) & 1 != 0))
 }
 
-/// Writes out a date. Global, like a [`stage`](crate::xdp::stage).
+/// The sum of some bytes of a text. Global, like a [`stage`](crate::xdp::stage).
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn zeroserve_set_date(date: *mut DateText, unix_s: u32) -> u32 {
+extern "C" fn zeroserve_sum_text(text: *const Text, skipped: u32, length: u32) -> u64 {
     // SAFETY: the caller passes a reference; the verifier has it checked for null.
-    if let Some(date) = unsafe { date.as_mut() } {
-        date.set(unix_s);
+    let Some(text) = (unsafe { text.as_ref() }) else {
+        return 0;
+    };
+    let mut sum = 0;
+    let mut index = 0;
+    while index < TEXT_BYTES as u32 / 2 {
+        if index >= length {
+            break;
+        }
+        let byte = text.bytes[(skipped.wrapping_add(index) & (TEXT_BYTES as u32 - 1)) as usize];
+        sum += u64::from(byte) << (8 * (index & 1));
+        index += 1;
+    }
+    sum
+}
+
+/// Writes out the moving part. Global, like a [`stage`](crate::xdp::stage).
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_set_moving(moving: *mut MovingText, unix_s: u32, closes: u32) -> u32 {
+    // SAFETY: the caller passes a reference; the verifier has it checked for null.
+    if let Some(moving) = unsafe { moving.as_mut() } {
+        moving.set(unix_s, closes);
+    }
+    0
+}
+
+/// Writes out what a partial response says of itself. Global, like a [`stage`](crate::xdp::stage).
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_set_part(part: *mut Text, descriptor: *const Descriptor) -> u32 {
+    // SAFETY: the caller passes references; the verifier has both checked for null.
+    if let (Some(part), Some(descriptor)) = unsafe { (part.as_mut(), descriptor.as_ref()) } {
+        let first = descriptor.second_start.wrapping_sub(descriptor.body_start);
+        let bytes = descriptor.response_bytes.wrapping_sub(descriptor.first_bytes);
+        moving::set_part(part, first, bytes, descriptor.body_bytes);
     }
     0
 }
