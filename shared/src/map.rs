@@ -21,6 +21,9 @@ pub const FLOWS: &str = "FLOWS";
 /// LRU hash from [`FlowKey`](crate::flow::FlowKey) to a request that has come in part. Only the
 /// kernel side uses it.
 pub const REQUESTS: &str = "REQUESTS";
+/// LRU hash from [`FlowKey`](crate::flow::FlowKey) to request bytes that wait for their turn. Only
+/// the kernel side uses it.
+pub const BACKLOGS: &str = "BACKLOGS";
 /// Hash from [`PathHash`](crate::path::PathHash) to a route's index, a `u32`.
 pub const PATHS: &str = "PATHS";
 /// Array of [`Route`](crate::route::Route).
@@ -58,6 +61,8 @@ pub const EGRESS_PROGRAM: &str = "zeroserve_egress";
 pub const DEFAULT_FLOWS: u32 = 1 << 16;
 /// Flows of which a request can have come in part only, all at the same time.
 pub const READING_FLOWS: u32 = 1 << 12;
+/// Flows for which further requests can be kept, all at the same time.
+pub const WAITING_FLOWS: u32 = 1 << 10;
 /// Routes by default, fixed ones included.
 pub const DEFAULT_ROUTES: u32 = 1 << 14;
 /// Version slots for each route: the one served, and one that transfers in flight still use.

@@ -127,7 +127,9 @@ reasons! {
     SequenceGap, Drop, Refused, "sequence-gap",
         "Request bytes arrived ahead of bytes that are still missing; the client will send them again.";
     RequestWaiting, Drop, Normal, "request-waiting",
-        "A further request arrived before the answer to the previous one was delivered; the client will send it again.";
+        "A further request arrived before the answer to the previous one was delivered; it is kept until then.";
+    RequestUnkept, Drop, Normal, "request-unkept",
+        "A further request arrived before the answer to the previous one was delivered, and there was no room to keep it; the client will send it again.";
     FlowTableFull, Drop, Fault, "flow-table-full",
         "The kernel refused to store another flow.";
     VersionMissing, Drop, Fault, "version-missing",

@@ -6,7 +6,8 @@ use zeroserve_shared::flow::Flow;
 use crate::{
     descriptor::Range,
     transport::{
-        Arrival, CLOSE, FIN_SENT, LOSSY, PASS, Plan, Work, plan::REORDERING_SEGMENTS, response_end,
+        Arrival, BACKLOG, CLOSE, FIN_SENT, LOSSY, PASS, Plan, Work, plan::REORDERING_SEGMENTS,
+        response_end,
     },
     wire::{
         sequence::{distance, later},
@@ -36,6 +37,7 @@ pub fn conclude(flow: &mut Flow, work: &mut Work) {
 ///
 /// - behind the end of the response its last segment again, so that a lost end shows as a gap
 ///   instead of as silence;
+/// - behind an answer of one segment for whose delivery further requests wait its last byte;
 /// - behind the one segment that brings all that is missing the same once more;
 /// - behind repairs with nothing new behind them a probe: a few bytes that the client is known to
 ///   have. Its answer (RFC 2883) tells that the repairs have gone by;
@@ -48,6 +50,13 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
     let plan = &mut work.plan;
     let before = plan.segments;
     let is_lossy = flow.flags & LOSSY != 0;
+    if flow.flags & BACKLOG != 0 && before == 1 && flow.response_bytes <= mss {
+        // The next answer waits for the acknowledgment of this one, which might be delayed.
+        let end = flow.response_bytes;
+        push_spare(plan, Range { start: end - ELICIT_BYTES, end }, mss);
+        plan.spares = 1;
+        return;
+    }
     if before == 0 || !is_lossy && flow.response_bytes <= mss {
         return;
     }

@@ -67,6 +67,9 @@ pub const READING: u16 = 64;
 /// The response says that the connection ends. A response keeps saying what it began with.
 pub const SAYS_CLOSE: u16 = 128;
 
+/// Further requests have come, and are kept beside the flow.
+pub const BACKLOG: u16 = 256;
+
 /// The lower of the two highest flags, which count the passes of repairs.
 pub const PASS: u16 = 1 << 14;
 

@@ -2,7 +2,7 @@
 
 use aya_ebpf::bindings::xdp_md;
 use zeroserve_ebpf::{
-    transport::{self, Arrival, CLOSE, FIN_RECEIVED, FIN_SENT, is_delivered, is_sending},
+    transport::{self, Arrival, BACKLOG, CLOSE, FIN_RECEIVED, FIN_SENT, is_delivered, is_sending},
     wire::{
         HEADER_BYTES,
         options::{self, Area},
@@ -13,7 +13,7 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{flow::Flow, reason::Reason, route::VersionId};
 
 use crate::xdp::{
-    burst, clock, exchange,
+    backlog, burst, clock, exchange,
     ingress::{RECEIVE_WINDOW, reply_bare},
     maps::{FLOWS, HITS},
     stage::{Ending, Ingress, run_on},
@@ -143,6 +143,11 @@ fn continue_sending(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     }
     let waits = after(segment.payload_end(), flow.receive_next);
     let repeats = ingress.scratch.work.arrival.repeats;
+    let kept = if waits && flow.flags & CLOSE == 0 {
+        Ending(backlog::zeroserve_keep(ingress.context, flow))
+    } else {
+        Ending::of(Reason::AckConsumed)
+    };
     let ending = Ending(burst::zeroserve_send(ingress.context, flow));
     if ending != Ending::of(Reason::AckConsumed) {
         return ending;
@@ -156,12 +161,20 @@ fn continue_sending(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
         let acknowledgment = transport::acknowledgment_alone(flow);
         return reply_bare(ingress, flow.send_next, acknowledgment, ACK);
     }
-    Ending::of(if waits { Reason::RequestWaiting } else { Reason::AckConsumed })
+    kept
 }
 
 /// No response is on its way: the segment may bring a request, or the end.
 #[inline(always)]
 fn listen(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+    if flow.flags & BACKLOG != 0 && flow.flags & CLOSE == 0 {
+        if after(ingress.scratch.segment.payload_end(), flow.receive_next) {
+            backlog::zeroserve_keep(ingress.context, flow);
+        }
+        if let Some(ending) = exchange::kept_request(ingress, flow) {
+            return ending;
+        }
+    }
     let segment = &ingress.scratch.segment;
     let ahead = distance(segment.sequence, flow.receive_next);
     let brings = after(segment.payload_end(), flow.receive_next);

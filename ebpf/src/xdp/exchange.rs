@@ -16,7 +16,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    burst, clock, connection,
+    backlog, burst, clock, connection,
     ingress::reply_bare,
     maps::{FLOWS, HITS, PATHS, REQUESTS, ROUTES, SCRATCH},
     scratch::BUFFER_BYTES,
@@ -47,19 +47,42 @@ pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
 /// Reads on in a flow that waits for a request; `known_bytes` of the payload have been read.
 #[inline(always)]
 pub(super) fn next_request(ingress: &mut Ingress<'_>, flow: &mut Flow, known_bytes: u32) -> Ending {
-    let scratch = &mut *ingress.scratch;
-    scratch.request = request::start(ingress.config.path_key);
-    if flow.flags & READING != 0 {
-        match REQUESTS.get_ptr(&scratch.segment.key) {
-            // SAFETY: the element stays valid for this call.
-            Some(part) => scratch.request = unsafe { *part },
-            None => return connection::abandon(ingress, flow),
-        }
+    if !continue_reading(ingress, flow) {
+        return connection::abandon(ingress, flow);
     }
     let Some(read_bytes) = read(ingress, known_bytes) else {
         return Ending::of(Reason::MalformedHeader);
     };
     Ending(zeroserve_respond(ingress.context, flow, read_bytes))
+}
+
+/// Reads the request whose turn it is; nothing if none has been kept.
+#[inline(always)]
+pub(super) fn kept_request(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Option<Ending> {
+    let bytes = backlog::zeroserve_take(ingress.scratch, flow);
+    if bytes == 0 || !continue_reading(ingress, flow) {
+        backlog::forget(ingress, flow);
+        return None;
+    }
+    ingress.scratch.from_backlog = 1;
+    let read_bytes = scan(ingress, bytes);
+    Some(Ending(zeroserve_respond(ingress.context, flow, read_bytes)))
+}
+
+/// Takes up the reading of a request where it ended, or begins; false if what was read is lost.
+#[inline(always)]
+fn continue_reading(ingress: &mut Ingress<'_>, flow: &Flow) -> bool {
+    let scratch = &mut *ingress.scratch;
+    scratch.request = request::start(ingress.config.path_key);
+    if flow.flags & READING == 0 {
+        return true;
+    }
+    let Some(part) = REQUESTS.get_ptr(&scratch.segment.key) else {
+        return false;
+    };
+    // SAFETY: the element stays valid for this call.
+    scratch.request = unsafe { *part };
+    true
 }
 
 /// Feeds the payload, from `known_bytes` on, to the parser, and says how many bytes it took.
@@ -73,6 +96,14 @@ fn read(ingress: &mut Ingress<'_>, known_bytes: u32) -> Option<u32> {
     if !ingress.packet.read_bytes(offset, bytes, &mut scratch.buffer) {
         return None;
     }
+    scratch.from_backlog = 0;
+    Some(scan(ingress, bytes))
+}
+
+/// Feeds what is in the buffer to the parser, and says how many bytes it took.
+#[inline(always)]
+fn scan(ingress: &mut Ingress<'_>, bytes: u32) -> u32 {
+    let scratch = &mut *ingress.scratch;
     scratch.buffered_bytes = bytes;
     let before = scratch.request.read_bytes;
     // SAFETY: the callback has the type that the helper calls it with and uses no context.
@@ -80,7 +111,7 @@ fn read(ingress: &mut Ingress<'_>, known_bytes: u32) -> Option<u32> {
         let callback = step as *const () as *mut c_void;
         bpf_loop(bytes, callback, core::ptr::null_mut(), 0);
     }
-    Some(u32::from(scratch.request.read_bytes.wrapping_sub(before)))
+    u32::from(scratch.request.read_bytes.wrapping_sub(before))
 }
 
 /// Takes one byte of the request; 1 ends the loop.
@@ -107,9 +138,18 @@ extern "C" fn zeroserve_respond(context: *mut xdp_md, flow: *mut Flow, read_byte
 fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Ending {
     let segment = &ingress.scratch.segment;
     flow.receive_next = flow.receive_next.wrapping_add(read_bytes);
-    if segment.has(FIN) && segment.payload_end() == flow.receive_next {
+    let is_all = segment.payload_end() == flow.receive_next;
+    if segment.has(FIN) && is_all {
         flow.receive_next = flow.receive_next.wrapping_add(1);
         flow.flags |= FIN_RECEIVED | CLOSE;
+    }
+    if ingress.scratch.from_backlog == 0 {
+        if !is_all {
+            // Whether it could be kept does not matter here: if not, it will come again.
+            backlog::zeroserve_keep(ingress.context, flow);
+        }
+    } else if is_all {
+        backlog::forget(ingress, flow);
     }
     let asked = request::asked(&ingress.scratch.request);
     if asked == Asked::Incomplete {

@@ -9,7 +9,10 @@ use zeroserve_shared::{
     config::{Address, Config},
     counters::{Counters, RouteHits},
     flow::{Flow, FlowKey},
-    map::{DEFAULT_FLOWS, DEFAULT_ROUTES, MAX_ADDRESSES, READING_FLOWS, VERSIONS_PER_ROUTE},
+    map::{
+        DEFAULT_FLOWS, DEFAULT_ROUTES, MAX_ADDRESSES, READING_FLOWS, VERSIONS_PER_ROUTE,
+        WAITING_FLOWS,
+    },
     path::PathHash,
     response::{LargeBlock, MediumBlock, SmallBlock},
     route::{Detail, Route, VersionInfo},
@@ -17,7 +20,7 @@ use zeroserve_shared::{
 
 use zeroserve_ebpf::request::RequestScan;
 
-use crate::xdp::{egress::Position, scratch::Scratch};
+use crate::xdp::{backlog::Backlog, egress::Position, scratch::Scratch};
 
 const ROUTE_COUNT: usize = DEFAULT_ROUTES as usize;
 const VERSION_COUNT: usize = (DEFAULT_ROUTES * VERSIONS_PER_ROUTE) as usize;
@@ -48,6 +51,11 @@ pub(super) static FLOWS: LruHashMap<FlowKey, Flow, { DEFAULT_FLOWS as usize }> =
 /// Requests of which only a part has come.
 #[btf_map]
 pub(super) static REQUESTS: LruHashMap<FlowKey, RequestScan, { READING_FLOWS as usize }> =
+    LruHashMap::new();
+
+/// Requests that wait for their turn.
+#[btf_map]
+pub(super) static BACKLOGS: LruHashMap<FlowKey, Backlog, { WAITING_FLOWS as usize }> =
     LruHashMap::new();
 
 #[btf_map]

@@ -10,6 +10,7 @@
 //! | [`ingress`] | the XDP program: whose packet is it, and what becomes of it |
 //! | [`handshake`] | SYN cookies out and back |
 //! | [`connection`] | segments of a flow |
+//! | [`backlog`] | requests that wait for their turn |
 //! | [`exchange`] | reading a request, finding its answer |
 //! | [`burst`] | sending: in place, or by clones |
 //! | [`slice`] | a piece of a response, from its blocks into the frame |
@@ -19,6 +20,7 @@
     reason = "a key passed by value would be copied to the stack first"
 )]
 
+mod backlog;
 mod burst;
 mod clock;
 mod connection;

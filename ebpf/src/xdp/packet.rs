@@ -79,6 +79,18 @@ impl Packet {
         unsafe { load_bytes(self.context, offset, from_mut(buffer).cast(), length) == 0 }
     }
 
+    /// Copies bytes out of the frame.
+    ///
+    /// # Safety
+    ///
+    /// `to` must be valid for `length` bytes, in a way that the verifier can see: `length` comes
+    /// from [`bounded`].
+    #[inline(always)]
+    pub(super) unsafe fn read_to(self, offset: u32, to: *mut u8, length: u64) -> bool {
+        // SAFETY: the caller vouches for the destination; the helper checks the source.
+        unsafe { load_bytes(self.context, offset, to.cast(), length) == 0 }
+    }
+
     /// Copies a value into the frame.
     #[inline(always)]
     pub(super) fn write<T: Copy>(self, offset: u32, value: &T) -> bool {

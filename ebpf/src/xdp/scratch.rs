@@ -11,10 +11,10 @@ use zeroserve_ebpf::{
 };
 use zeroserve_shared::flow::{Flow, FlowKey};
 
-use crate::xdp::burst::Carrier;
+use crate::xdp::{backlog::Backlog, burst::Carrier};
 
 /// Most request bytes read from one packet; a power of two, so that an index can be masked.
-pub(super) const BUFFER_BYTES: usize = 2048;
+pub(super) const BUFFER_BYTES: usize = 4096;
 
 /// One per CPU. A program is never interrupted by another on its CPU, so what it writes here is
 /// its own until it ends.
@@ -50,6 +50,12 @@ pub(super) struct Scratch {
     pub(super) burst: u32,
     /// Bytes of the request in `buffer`.
     pub(super) buffered_bytes: u32,
+    /// A backlog in which nothing is kept yet.
+    pub(super) backlog: Backlog,
+    /// Whether `buffer` was filled from a backlog: one, or zero.
+    pub(super) from_backlog: u32,
+    /// Keeps what follows aligned.
+    pub(super) reserved_3: u32,
     /// The request as it arrived.
     pub(super) buffer: [u8; BUFFER_BYTES],
 }
