@@ -6,6 +6,7 @@
 //! | [`content`] | from files to rendered responses; pure but for reading the files |
 //! | [`kernel`] | the only door to aya: load, attach, pin, publish, sample |
 //! | [`net`] | interfaces, addresses, network namespaces and veth pairs |
+//! | [`observe`] | single packets and requests, as a person or another program sees them |
 //! | [`simulated`] | a server with made-up traffic, the same on every run, to show and test the console with |
 //! | [`demo`] | a private network with a site and a load, made and removed |
 //! | [`tui`] | the only door to the terminal: model, update, views |
@@ -16,6 +17,7 @@ pub mod content;
 pub mod demo;
 pub mod kernel;
 pub mod net;
+pub mod observe;
 pub mod server;
 pub mod simulated;
 pub mod tui;

@@ -15,7 +15,10 @@ use zeroserve_shared::{
     route::FixedRoute,
 };
 
-use crate::content::{Rendered, RoutePath};
+use crate::{
+    content::{Rendered, RoutePath},
+    observe::{Seen, Wanted},
+};
 
 /// What does not change while a server is attached.
 #[derive(Clone, Debug)]
@@ -165,6 +168,14 @@ pub trait Server: Send {
     ///
     /// As for [`Server::sample`].
     fn routes(&mut self) -> anyhow::Result<Arc<[RouteInfo]>>;
+
+    /// Goes on observing single packets and requests for [`WATCH`](crate::observe::WATCH), and
+    /// returns what was seen since the last call; at the first what is still known from before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Server::sample`].
+    fn observe(&mut self, wanted: &Wanted) -> anyhow::Result<Seen>;
 
     /// Changes what is served. Transfers in flight keep the version they began with.
     ///

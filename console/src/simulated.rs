@@ -4,6 +4,7 @@
 //! fast path a reason, hits of routes add up to requests. The same seed gives the same numbers on
 //! every run, one step of traffic for each sample, unless it is told to follow the clock.
 
+mod sights;
 mod traffic;
 
 use std::{
@@ -21,6 +22,7 @@ use zeroserve_shared::{
 use self::traffic::Random;
 use crate::{
     content::{Rendered, RoutePath},
+    observe::{Seen, Wanted},
     server::{Change, ChangeError, Identity, RouteInfo, RouteName, Sample, Server},
 };
 
@@ -77,6 +79,8 @@ pub enum Event {
 pub struct Simulated {
     identity: Identity,
     random: Random,
+    /// Apart from that of the traffic, which does not change when somebody looks.
+    glances: Random,
     clock: Option<Instant>,
     taken: Duration,
     samples: u64,
@@ -103,6 +107,7 @@ impl Simulated {
         let mut server = Self {
             identity: identity(attached),
             random: Random::new(seed),
+            glances: Random::new(seed),
             clock: None,
             taken: Duration::ZERO,
             samples: 0,
@@ -265,6 +270,22 @@ impl Server for Simulated {
             (RouteName::Path(_), RouteName::Fixed(_)) => std::cmp::Ordering::Greater,
         });
         Ok(routes.into())
+    }
+
+    fn observe(&mut self, wanted: &Wanted) -> anyhow::Result<Seen> {
+        if let Some(why) = &self.lost {
+            anyhow::bail!("{why}");
+        }
+        let time = self.identity.attached + self.taken;
+        let mut seen = Seen::default();
+        if self.silent {
+            return Ok(seen);
+        }
+        if wanted.requests {
+            seen.requests = sights::requests(&mut self.glances, &self.routes, time);
+        }
+        seen.packets = sights::packets(&mut self.glances, &self.leaving, &wanted.reasons, time);
+        Ok(seen)
     }
 
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {

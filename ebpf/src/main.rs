@@ -2,7 +2,7 @@
 //!
 //! Build it with `ebpf/build`. For the host this is an empty program; what can run there is in
 //! the library beside it.
-#![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
 mod xdp;

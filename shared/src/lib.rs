@@ -11,6 +11,7 @@
 //! | [`counters`] | the counters every CPU keeps, and what they must add up to |
 //! | [`flow`] | one TCP connection that the XDP program owns |
 //! | [`map`] | the names and sizes of the maps |
+//! | [`observe`] | what is shown of single packets and requests while somebody looks |
 //! | [`path`] | which request targets name the same route |
 //! | [`reason`] | why a packet left the fast path, in words |
 //! | [`refusal`] | why a request was refused, in words |
@@ -23,6 +24,7 @@ pub mod config;
 pub mod counters;
 pub mod flow;
 pub mod map;
+pub mod observe;
 pub mod path;
 pub mod reason;
 pub mod refusal;

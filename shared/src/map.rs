@@ -40,6 +40,14 @@ pub const SMALL: &str = "SMALL";
 pub const MEDIUM: &str = "MEDIUM";
 /// Array of array maps of [`LargeBlock`](crate::response::LargeBlock), by version slot.
 pub const LARGE: &str = "LARGE";
+/// Array of one [`Observe`](crate::observe::Observe).
+pub const OBSERVE: &str = "OBSERVE";
+/// Array of one [`Observed`](crate::observe::Observed).
+pub const OBSERVED: &str = "OBSERVED";
+/// Array of [`Record`](crate::observe::Record): the last packets observed.
+pub const PACKETS: &str = "PACKETS";
+/// Array of [`Record`](crate::observe::Record): the last requests observed.
+pub const ASKED: &str = "ASKED";
 /// Per-CPU scratch space for requests. Only the kernel side uses it.
 pub const SCRATCH: &str = "SCRATCH";
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
+use zeroserve_shared::reason::Reason;
 
 use crate::{content::RoutePath, demo, kernel::AttachOptions};
 
@@ -63,6 +64,10 @@ pub(super) enum Command {
     Replace(FileArguments),
     /// Serve nothing behind a path any more
     Remove(PathArguments),
+    /// Print requests as they are answered
+    Log(LogArguments),
+    /// Write packets that leave the fast path into a file for Wireshark
+    Capture(CaptureArguments),
     /// Take the server off an interface and remove everything it had in the kernel
     Stop(InterfaceArguments),
     /// Show what it can do: a private network, a site, a load and the console; touches nothing else
@@ -78,6 +83,8 @@ impl Command {
             Self::Status(arguments) | Self::Stop(arguments) => arguments.output.json,
             Self::Add(arguments) | Self::Replace(arguments) => arguments.output.json,
             Self::Remove(arguments) => arguments.output.json,
+            Self::Log(arguments) => arguments.output.json,
+            Self::Capture(arguments) => arguments.output.json,
             Self::Demo(options) => options.json,
         }
     }
@@ -182,6 +189,48 @@ pub(super) struct PathArguments {
     pub(super) path: RoutePath,
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct LogArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// End after so many seconds [default: when interrupted]
+    #[arg(long, value_name = "N")]
+    pub(super) seconds: Option<u32>,
+    /// End after so many requests
+    #[arg(long, value_name = "N")]
+    pub(super) count: Option<u64>,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CaptureArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// Only packets that leave for this reason, such as sequence-gap; may be given several times
+    #[arg(long = "reason", value_name = "NAME", value_parser = reason)]
+    pub(super) reasons: Vec<Reason>,
+    /// File to write, in pcapng; an old one is replaced
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// End after so many seconds [default: when interrupted]
+    #[arg(long, value_name = "N")]
+    pub(super) seconds: Option<u32>,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+/// A reason by its name.
+fn reason(name: &str) -> Result<Reason, String> {
+    let named = Reason::ALL.iter().find(|reason| reason.name() == name).copied();
+    named.ok_or_else(|| {
+        let names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        format!("there is no such reason; there are {}", names.join(", "))
+    })
 }
 
 #[derive(Args, Debug)]

@@ -9,6 +9,7 @@
 //! | `output` | what a command prints |
 //! | `serve` | attach or rejoin, and publish a folder |
 //! | `status` | one report on a server |
+//! | `watch` | `log` and `capture`: single requests and packets as they happen |
 
 mod arguments;
 mod changes;
@@ -17,6 +18,7 @@ mod failure;
 mod output;
 mod serve;
 mod status;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -48,6 +50,8 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Replace(arguments) => changes::replace(&arguments)?,
         Command::Remove(arguments) => changes::remove(&arguments)?,
         Command::Stop(arguments) => changes::stop(&arguments)?,
+        Command::Log(arguments) => watch::log(&arguments)?,
+        Command::Capture(arguments) => watch::capture(&arguments)?,
         Command::Demo(options) => return Ok(demo::run(&options)?),
     }
     Ok(ExitCode::SUCCESS)

@@ -21,6 +21,7 @@ use super::{
     clock,
     ledger::Ledger,
     maps::{Maps, Raw},
+    observe,
     pins::{self, Lock},
     publish::{Published, Publisher},
     sample::View,
@@ -29,6 +30,7 @@ use super::{
 use crate::{
     content::{RenderError, Rendered, RoutePath},
     net::interfaces,
+    observe::{Seen, Wanted},
     server::{Change, ChangeError, Identity, RouteInfo, RouteName, Sample, Server},
 };
 
@@ -43,6 +45,7 @@ pub struct Live {
     maps: Maps,
     link: Link,
     view: View,
+    observer: observe::Reader,
     /// What is in use, as of when this process last held the lock.
     ledger: Option<Ledger>,
     reclaimed: Duration,
@@ -167,6 +170,7 @@ impl Live {
             maps,
             link,
             view: View::default(),
+            observer: observe::Reader::default(),
             ledger: None,
             reclaimed: clock::monotonic(),
         };
@@ -314,6 +318,12 @@ impl Server for Live {
     fn routes(&mut self) -> anyhow::Result<Arc<[RouteInfo]>> {
         self.check_attached()?;
         self.view.routes(&self.maps)
+    }
+
+    fn observe(&mut self, wanted: &Wanted) -> anyhow::Result<Seen> {
+        self.check_attached()?;
+        let routes = self.view.routes(&self.maps)?;
+        self.observer.read(&mut self.maps, &routes, wanted)
     }
 
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {

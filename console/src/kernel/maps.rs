@@ -17,6 +17,7 @@ use zeroserve_shared::{
     counters::{Counters, RouteHits},
     flow::{Flow, FlowKey},
     map,
+    observe::{Observe, Observed, Record},
     path::PathHash,
     response::{Block, LargeBlock, MediumBlock, SmallBlock, StorageClass},
     route::{Detail, Route, VersionInfo},
@@ -70,6 +71,10 @@ pub(super) struct Maps {
     /// For each class an array that stands where no response is stored.
     empty: [Storage; 3],
     pub(super) revision: Array<MapData, u64>,
+    pub(super) observe: Array<MapData, Raw<Observe>>,
+    pub(super) observed: Array<MapData, Raw<Observed>>,
+    pub(super) packets: Array<MapData, Raw<Record>>,
+    pub(super) asked: Array<MapData, Raw<Record>>,
 }
 
 /// The array that holds a response.
@@ -105,6 +110,10 @@ impl Maps {
                 filled(LargeBlock::EMPTY, StorageClass::Large, &[])?,
             ],
             revision: typed(&pin(REVISION))?,
+            observe: typed(&pin(map::OBSERVE))?,
+            observed: typed(&pin(map::OBSERVED))?,
+            packets: typed(&pin(map::PACKETS))?,
+            asked: typed(&pin(map::ASKED))?,
         })
     }
 

@@ -8,6 +8,7 @@
 //! | `ledger` | which routes and version slots are in use |
 //! | `live` | a running server, opened from its pins |
 //! | `maps` | the maps, each with its types |
+//! | `observe` | the rings of packets and requests that were observed |
 //! | `object` | the compiled programs |
 //! | `pass_through` | a program for the far end of a veth pair, which passes everything |
 //! | `pins` | the folder on the BPF filesystem that keeps a server alive |
@@ -22,6 +23,7 @@ mod ledger;
 mod live;
 mod maps;
 mod object;
+mod observe;
 mod pass_through;
 mod pins;
 mod publish;

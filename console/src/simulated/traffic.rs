@@ -62,6 +62,11 @@ impl Random {
         Self(seed.wrapping_mul(2).wrapping_add(1))
     }
 
+    /// Less than `limit`.
+    pub(super) fn below(&mut self, limit: u32) -> u32 {
+        (self.unit() * f64::from(limit)) as u32
+    }
+
     /// In `[0, 1)`.
     fn unit(&mut self) -> f64 {
         self.0 ^= self.0 << 13;

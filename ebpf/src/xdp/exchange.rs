@@ -19,6 +19,7 @@ use crate::xdp::{
     backlog, burst, clock, connection,
     ingress::reply_bare,
     maps::{FLOWS, HITS, PATHS, REQUESTS, ROUTES, SCRATCH},
+    observe,
     scratch::BUFFER_BYTES,
     stage::{Ending, Ingress, run_on},
 };
@@ -166,6 +167,9 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
     }
     if !choose(ingress, flow, asked) {
         return Ending::of(Reason::VersionMissing);
+    }
+    if observe::wants_requests() {
+        observe::zeroserve_observe_request(ingress.scratch, flow, 0);
     }
     let ending = Ending(burst::zeroserve_send(ingress.context, flow));
     if ending == Ending::of(Reason::AckConsumed) {

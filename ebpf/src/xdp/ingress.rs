@@ -18,6 +18,7 @@ use zeroserve_shared::{
 use crate::xdp::{
     connection, handshake,
     maps::{ADDRESSES, COUNTERS, FLOWS},
+    observe,
     packet::Packet,
     scratch::{Scratch, Segment},
     stage::{Ending, Ingress},
@@ -45,6 +46,9 @@ pub(super) fn zeroserve(context: XdpContext) -> u32 {
             let index = opaque(u64::from(number));
             if index < Reason::COUNT as u64 {
                 counters.reasons[index as usize] += 1;
+            }
+            if observe::wants_packet(number) {
+                observe::zeroserve_observe_packet(context.ctx, number);
             }
             verdict_of(number)
         }

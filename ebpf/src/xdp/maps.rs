@@ -13,6 +13,7 @@ use zeroserve_shared::{
         DEFAULT_FLOWS, DEFAULT_ROUTES, MAX_ADDRESSES, READING_FLOWS, VERSIONS_PER_ROUTE,
         WAITING_FLOWS,
     },
+    observe::{Observe, Observed, PACKET_RECORDS, REQUEST_RECORDS, Record},
     path::PathHash,
     response::{LargeBlock, MediumBlock, SmallBlock},
     route::{Detail, Route, VersionInfo},
@@ -87,6 +88,18 @@ pub(super) static MEDIUM: ArrayOfMaps<Array<MediumWords, 1, INNER>, VERSION_COUN
 #[btf_map]
 pub(super) static LARGE: ArrayOfMaps<Array<LargeWords, 1, INNER>, VERSION_COUNT> =
     ArrayOfMaps::new();
+
+#[btf_map]
+pub(super) static OBSERVE: Array<Observe, 1> = Array::new();
+
+#[btf_map]
+pub(super) static OBSERVED: Array<Observed, 1> = Array::new();
+
+#[btf_map]
+pub(super) static PACKETS: Array<Record, { PACKET_RECORDS as usize }> = Array::new();
+
+#[btf_map]
+pub(super) static ASKED: Array<Record, { REQUEST_RECORDS as usize }> = Array::new();
 
 #[btf_map]
 pub(super) static SCRATCH: PerCpuArray<Scratch, 1> = PerCpuArray::new();

@@ -14,6 +14,7 @@
 //! | [`exchange`] | reading a request, finding its answer |
 //! | [`burst`] | sending: in place, or by clones |
 //! | [`slice`] | a piece of a response, from its blocks into the frame |
+//! | [`observe`] | shows single packets and requests to whoever looks |
 //! | [`egress`] | the egress program: a clone becomes a segment |
 #![expect(
     clippy::needless_borrows_for_generic_args,
@@ -29,6 +30,7 @@ mod exchange;
 mod handshake;
 mod ingress;
 mod maps;
+mod observe;
 mod packet;
 mod scratch;
 mod slice;

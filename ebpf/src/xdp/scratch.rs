@@ -50,6 +50,10 @@ pub(super) struct Scratch {
     pub(super) burst: u32,
     /// Bytes of the request in `buffer`.
     pub(super) buffered_bytes: u32,
+    /// When this CPU last recorded a packet, see [`observe`](crate::xdp::observe).
+    pub(super) packet_observed_ns: u64,
+    /// When this CPU last recorded a request.
+    pub(super) request_observed_ns: u64,
     /// A backlog in which nothing is kept yet.
     pub(super) backlog: Backlog,
     /// Whether `buffer` was filled from a backlog: one, or zero.
