@@ -3,27 +3,35 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`lab`] | a server in a private network, and clients of several kinds |
+//! | [`fetch`] | one transfer by a plain client, with its times |
 //! | [`frames`] | frames as clients send them, built and read by an independent implementation |
 //! | [`bench`] | the XDP program, run on single frames |
 //! | [`host`] | a private network with nothing attached, for the binary to be used in |
 //! | [`binary`] | the console's binary, also on a terminal |
 //! | [`browser`] | a browser without a window |
 //! | [`transfer`] | a transfer that goes on while something else happens |
+//! | [`nginx`] | a server to compare with |
 //! | [`traces`] | what a server or a demo could leave behind |
+//! | [`wire`] | a bad wire between a client and a server |
 //! | [`wrk`] | runs wrk and reads its report |
 
 pub mod bench;
 pub mod binary;
 pub mod browser;
+pub mod fetch;
 pub mod frames;
 pub mod host;
 pub mod lab;
+pub mod nginx;
 pub mod traces;
 pub mod transfer;
+pub mod wire;
 pub mod wrk;
 
 pub use host::Host;
 pub use lab::Lab;
+pub use nginx::Nginx;
+pub use wire::Wire;
 
 /// Fails the test, saying what to do, unless it runs as root.
 ///

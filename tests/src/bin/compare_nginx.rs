@@ -5,32 +5,22 @@
 //! any XDP program. A veth interface with an XDP program on it loses segmentation offload, so on
 //! the first nginx runs with a handicap that is this server's doing.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    net::TcpStream,
-    path::Path,
-    process::{Child, Stdio},
-};
+use std::{collections::BTreeMap, fs};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use aya::programs::loaded_programs;
 use clap::Parser;
-use nix::sys::signal::Signal;
 use zeroserve_shared::map::{EGRESS_PROGRAM, XDP_PROGRAM};
 use zeroserve_tests::{
-    Lab, binary,
+    Lab, Nginx,
     lab::noise,
-    require_program, require_root,
+    nginx, require_program, require_root,
     wrk::{self, Measured},
 };
 use zeroserve_tui::net::{Namespace, PrivateNetwork};
 
 /// The files, with how many connections ask for each.
 const FILES: [(&str, usize, u32); 2] = [("small", 272, 32), ("large", 945_000, 32)];
-
-/// The port that nginx listens on, in the server's namespace.
-const NGINX_PORT: u16 = 8080;
 
 /// Compares Zeroserve with nginx over a veth pair in network namespaces of its own.
 #[derive(Parser)]
@@ -54,7 +44,6 @@ fn main() -> Result<()> {
     let options = Options::parse();
     require_root();
     require_program("wrk");
-    require_program("nginx");
     let mut lab = Lab::new()?;
     let folder = tempfile::tempdir()?;
     fs::create_dir(folder.path().join("site"))?;
@@ -63,12 +52,14 @@ fn main() -> Result<()> {
         lab.publish(&format!("/{name}"), &body)?;
         fs::write(folder.path().join("site").join(name), &body)?;
     }
-    // Workers of nginx run as another user.
-    make_readable(folder.path())?;
     let mut plain = PrivateNetwork::create("benc")?;
     plain.veth.pass_through = None;
-    let beside = Nginx::start(&lab.server.network, &folder.path().join("beside"), folder.path())?;
-    let alone = Nginx::start(&plain, &folder.path().join("alone"), folder.path())?;
+    let start = |network: &PrivateNetwork, name| {
+        let (own, site) = (folder.path().join(name), folder.path().join("site"));
+        Nginx::start(&network.server, &network.client, &own, &site)
+    };
+    let beside = start(&lab.server.network, "beside")?;
+    let alone = start(&plain, "alone")?;
     let contestants = [
         Contestant {
             name: "zeroserve",
@@ -78,12 +69,12 @@ fn main() -> Result<()> {
         Contestant {
             name: "nginx, same veth",
             client: lab.client(),
-            origin: format!("http://{}", lab.server.network.server_at(NGINX_PORT)),
+            origin: format!("http://{}", lab.server.network.server_at(nginx::PORT)),
         },
         Contestant {
             name: "nginx, no XDP",
             client: &plain.client,
-            origin: format!("http://{}", plain.server_at(NGINX_PORT)),
+            origin: format!("http://{}", plain.server_at(nginx::PORT)),
         },
     ];
     describe(&options)?;
@@ -181,51 +172,4 @@ fn describe(options: &Options) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A running nginx, stopped when dropped.
-struct Nginx {
-    master: Child,
-}
-
-impl Nginx {
-    /// Starts nginx on the server's end of a network. `folder` is for its own files; the site is
-    /// in `shared`.
-    fn start(network: &PrivateNetwork, folder: &Path, shared: &Path) -> Result<Self> {
-        fs::create_dir(folder)?;
-        std::os::unix::fs::symlink(shared.join("site"), folder.join("site"))?;
-        let template = include_str!("../../nginx.conf");
-        let settings = template
-            .replace("FOLDER", &folder.display().to_string())
-            .replace("PORT", &NGINX_PORT.to_string());
-        let file = folder.join("nginx.conf");
-        fs::write(&file, settings)?;
-        make_readable(folder)?;
-        let mut nginx = network.server.command("nginx");
-        nginx.arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
-        let master = nginx.stdin(Stdio::null()).spawn().context("nginx did not start")?;
-        let mut running = Self { master };
-        let address = network.server_at(NGINX_PORT);
-        binary::wait_until("nginx listens", || {
-            if let Some(status) = running.master.try_wait()? {
-                bail!("nginx ended at once: {status}");
-            }
-            Ok(network.client.run(|| TcpStream::connect(address))?.is_ok())
-        })?;
-        Ok(running)
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // The master ends its workers; killed outright it would leave them behind.
-        if binary::send(&self.master, Signal::SIGTERM).is_ok() {
-            let _ = self.master.wait();
-        }
-    }
-}
-
-fn make_readable(folder: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?)
 }

@@ -1,0 +1,81 @@
+//! nginx, a server to compare with.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpStream},
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+    process::{Child, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
+use zeroserve_tui::net::{Namespace, veth::SERVER_ADDRESS};
+
+use crate::{binary, require_program};
+
+/// The port that it listens on, in the server's namespace.
+pub const PORT: u16 = 8080;
+
+/// A running nginx, stopped when dropped.
+pub struct Nginx {
+    master: Child,
+}
+
+impl Nginx {
+    /// Starts nginx on the server's end of a network, with `tests/nginx.conf`, and waits until
+    /// clients can reach it. It serves the files in `site`; `folder`, which must not exist but may
+    /// lie beside them, is for its own.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not start.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not installed.
+    pub fn start(
+        server: &Namespace,
+        client: &Namespace,
+        folder: &Path,
+        site: &Path,
+    ) -> Result<Self> {
+        require_program("nginx");
+        fs::create_dir(folder)?;
+        symlink(site, folder.join("site"))?;
+        let settings = include_str!("../nginx.conf")
+            .replace("FOLDER", &folder.display().to_string())
+            .replace("PORT", &PORT.to_string());
+        let file = folder.join("nginx.conf");
+        fs::write(&file, settings)?;
+        // Workers of nginx run as another user.
+        for folder in [Some(folder), folder.parent(), Some(site), site.parent()] {
+            make_readable(folder.context("nginx cannot use the root folder")?)?;
+        }
+        let mut nginx = server.command("nginx");
+        nginx.arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
+        let master = nginx.stdin(Stdio::null()).spawn().context("nginx did not start")?;
+        let mut running = Self { master };
+        let address = SocketAddr::new(SERVER_ADDRESS.into(), PORT);
+        binary::wait_until("nginx listens", || {
+            if let Some(status) = running.master.try_wait()? {
+                bail!("nginx ended at once: {status}");
+            }
+            Ok(client.run(|| TcpStream::connect(address))?.is_ok())
+        })?;
+        Ok(running)
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // The master ends its workers; killed outright it would leave them behind.
+        if binary::send(&self.master, Signal::SIGTERM).is_ok() {
+            let _ = self.master.wait();
+        }
+    }
+}
+
+fn make_readable(folder: &Path) -> Result<()> {
+    Ok(fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?)
+}
