@@ -52,7 +52,7 @@ struct Options {
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
     /// When the clock starts
-    #[arg(long, value_enum, default_value_t = Since::Connect)]
+    #[arg(long, value_enum, default_value_t = Since::Request)]
     since: Since,
     /// Congestion control of nginx's kernel [default: as this machine has it]
     #[arg(long, value_name = "NAME")]
@@ -65,7 +65,8 @@ struct Options {
     json: bool,
 }
 
-/// When the clock starts. A lost SYN takes a second from any server.
+/// When the clock starts. A SYN or its answer that is lost costs a second, the client's timer, with
+/// any server, so that with few transfers chance would decide the 95th percentile.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Since {
     /// Before the connection is made
