@@ -23,8 +23,23 @@ def goes_on(lab, connection, sent):
 
 @dialogue("RFC 5961 section 3.2: a reset with exactly the expected number ends the connection")
 def an_exact_reset_ends_the_connection(lab):
+    # A client that forgot the connection resets with the number it was told, one that throws the
+    # rest of the answer away with its own next one. Both are exact to it.
+    for names_its_own in [False, True]:
+        connection, _ = in_transfer(lab)
+        connection.send(
+            "R", seq=connection.send_next if names_its_own else connection.acknowledged
+        )
+        connection.expect_silence()
+        connection.ack()
+        for segment in connection.receive_all():
+            assert not segment.payload, f"the connection still lives: {segment}"
+
+
+@dialogue("RFC 9293 section 3.10.7.4: a reset that also acknowledges is a reset")
+def an_exact_reset_with_an_acknowledgment_ends_the_connection(lab):
     connection, _ = in_transfer(lab)
-    connection.send("R", seq=connection.acknowledged)
+    connection.send("RA", seq=connection.send_next)
     connection.expect_silence()
     connection.ack()
     for segment in connection.receive_all():

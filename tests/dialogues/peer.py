@@ -86,10 +86,13 @@ class Link:
         self._ask_for_server()
         self._ask_for_server()
 
-    def send(self, tcp, payload):
+    def send_ip(self, packet):
+        """Sends what goes into an IP packet."""
         frame = Ether(src=self.hardware, dst=self.server_hardware)
-        frame /= IP(src=self.address, dst=self.server, flags="DF") / tcp / payload
-        self.socket.send(bytes(frame))
+        self.socket.send(bytes(frame / IP(src=self.address, dst=self.server, flags="DF") / packet))
+
+    def send(self, tcp, payload):
+        self.send_ip(tcp / payload)
         end = (tcp.seq + len(payload)) % SEQUENCES
         line = f"{tcp.flags} {tcp.seq}:{end} ack {tcp.ack} win {tcp.window} {dict(tcp.options)}"
         self.transcript.append(f"{tcp.sport} > {line}")

@@ -115,6 +115,22 @@ def a_megabyte_gets_through_small_windows(lab):
     lab.check(connection, "/huge", each=4)
 
 
+@dialogue("RFC 9293 section 3.8.6.1: a slow reader whose window closes each time that it is full")
+def a_megabyte_gets_to_a_reader_that_keeps_closing_its_window(lab):
+    connection = lab.open(options=[("MSS", 1460), ("SAckOK", b"")], window=20_000)
+    connection.send("PA", request("/huge"))
+    while (body := connection.received.answer()) is None:
+        segments = connection.receive_all()
+        assert segments, f"it came to a halt after {len(connection.received.bytes)} bytes"
+        check_limit(segments, connection.receive_next + 20_000)
+        for segment in segments:
+            connection.take(segment)
+        connection.ack(window=0)
+        assert flight_bytes(connection) == 0, "something came while the window was closed"
+        connection.ack()
+    assert body == lab.files["/huge"], "it is damaged"
+
+
 @dialogue("RFC 9293 section 3.8.6: the window counts from what is acknowledged, whatever the scale")
 def a_window_of_a_few_bytes_after_scaling_is_kept(lab):
     connection = lab.open(options=[("MSS", 1460), ("NOP", None), ("WScale", 3)], window=2)
