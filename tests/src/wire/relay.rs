@@ -38,6 +38,29 @@ pub struct Impairment {
     pub delay: Duration,
 }
 
+/// What happens to a frame.
+#[derive(Debug, PartialEq, Eq)]
+struct Fate {
+    copies: u32,
+    held_back: Duration,
+}
+
+impl Impairment {
+    /// Decides what happens to the next frame. The same number of dice is thrown for each, so that
+    /// with other shares most frames fare as they did.
+    fn fate(&self, dice: &mut Rng) -> Fate {
+        let [lost, duplicated, held_back, hold] = [(); 4].map(|()| dice.f64());
+        let copies = match (lost < self.lost, duplicated < self.duplicated) {
+            (true, _) => 0,
+            (false, false) => 1,
+            (false, true) => 2,
+        };
+        let hold =
+            if held_back < self.held_back { self.hold.mul_f64(hold) } else { Duration::ZERO };
+        Fate { copies, held_back: hold }
+    }
+}
+
 /// What became of the frames of one direction.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
@@ -115,7 +138,7 @@ type Late = Reverse<(Instant, u64, Vec<u8>)>;
 /// One direction.
 struct Way {
     impairment: Impairment,
-    random: Rng,
+    dice: Rng,
     counts: Counts,
     late: BinaryHeap<Late>,
     sent: u64,
@@ -153,30 +176,18 @@ fn carry(sockets: &[PacketSocket; 2], ways: &mut [Way; 2], stopped: &impl AsFd) 
 
 impl Way {
     fn new(impairment: Impairment, seed: u64) -> Self {
-        let random = Rng::with_seed(seed);
-        Self { impairment, random, counts: Counts::default(), late: BinaryHeap::new(), sent: 0 }
+        let (dice, late) = (Rng::with_seed(seed), BinaryHeap::new());
+        Self { impairment, dice, counts: Counts::default(), late, sent: 0 }
     }
 
-    /// Decides what happens to a frame. Always throws the same number of dice, so that the fate
-    /// of a frame does not depend on that of the ones before.
+    /// Sends a frame on, now or later, as often as it is to arrive.
     fn take(&mut self, frame: &[u8], to: &PacketSocket) -> Result<()> {
-        let [lost, duplicated, held_back, hold] = [(); 4].map(|()| self.random.f64());
-        let Impairment { delay, .. } = self.impairment;
+        let Fate { copies, held_back } = self.impairment.fate(&mut self.dice);
         self.counts.frames += 1;
-        if lost < self.impairment.lost {
-            self.counts.lost += 1;
-            return Ok(());
-        }
-        let mut delay = delay;
-        if held_back < self.impairment.held_back {
-            self.counts.held_back += 1;
-            delay += self.impairment.hold.mul_f64(hold);
-        }
-        let mut copies = 1;
-        if duplicated < self.impairment.duplicated {
-            self.counts.duplicated += 1;
-            copies = 2;
-        }
+        self.counts.lost += u64::from(copies == 0);
+        self.counts.duplicated += u64::from(copies > 1);
+        self.counts.held_back += u64::from(copies > 0 && !held_back.is_zero());
+        let delay = self.impairment.delay + held_back;
         for _ in 0..copies {
             if delay.is_zero() {
                 self.send(frame, to)?;
@@ -207,5 +218,54 @@ impl Way {
             self.counts.overruns += 1;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BAD: Impairment = Impairment {
+        lost: 0.1,
+        duplicated: 0.2,
+        held_back: 0.3,
+        hold: Duration::from_millis(5),
+        delay: Duration::ZERO,
+    };
+
+    fn fates(seed: u64, impairment: Impairment) -> Vec<Fate> {
+        let mut dice = Rng::with_seed(seed);
+        (0..10_000).map(|_| impairment.fate(&mut dice)).collect()
+    }
+
+    #[test]
+    fn the_same_seed_brings_the_same_fates() {
+        assert_eq!(fates(1, BAD), fates(1, BAD));
+        assert_ne!(fates(1, BAD), fates(2, BAD));
+    }
+
+    #[test]
+    fn about_as_many_frames_suffer_as_was_asked_for() {
+        let fates = fates(1, BAD);
+        let count = |holds: fn(&Fate) -> bool| fates.iter().filter(|fate| holds(fate)).count();
+        assert!((900..1100).contains(&count(|fate| fate.copies == 0)));
+        assert!((1600..2000).contains(&count(|fate| fate.copies == 2)));
+        assert!((2800..3200).contains(&count(|fate| !fate.held_back.is_zero())));
+        assert!(fates.iter().all(|fate| fate.held_back <= BAD.hold));
+    }
+
+    #[test]
+    fn a_frame_that_is_lost_at_a_low_rate_is_lost_at_a_higher_one_too() {
+        let few = fates(1, Impairment { lost: 0.01, ..BAD });
+        let many = fates(1, BAD);
+        for (few, many) in few.iter().zip(&many) {
+            assert!(few.copies > 0 || many.copies == 0);
+        }
+    }
+
+    #[test]
+    fn a_good_wire_does_nothing() {
+        let good = fates(1, Impairment::default());
+        assert!(good.iter().all(|fate| *fate == Fate { copies: 1, held_back: Duration::ZERO }));
     }
 }
