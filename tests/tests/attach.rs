@@ -310,11 +310,11 @@ fn a_version_stays_as_long_as_a_flow_names_it() -> Result<()> {
     attached.live.apply(Change::Replace(path("/a"), page("second")))?;
     attached.live.apply(Change::Add(path("/b"), page("b")))?;
     assert_eq!(attached.version(first)?.generation, first.generation());
-    assert_ne!(attached.version(first)?.response_bytes, 0);
+    assert_ne!(attached.version(first)?.stored_bytes(), 0);
 
     flows.remove(&key)?;
     attached.live.apply(Change::Remove(path("/b")))?;
-    assert_eq!(attached.version(first)?.response_bytes, 0);
+    assert_eq!(attached.version(first)?.stored_bytes(), 0);
     Ok(())
 }
 
