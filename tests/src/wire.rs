@@ -159,10 +159,13 @@ impl Wire {
     ///
     /// # Errors
     ///
-    /// Where the kernel does not have it.
+    /// Where the kernel does not have it, or does not allow it in namespaces.
     pub fn set_congestion_control(&self, name: &str) -> Result<()> {
         for host in [&self.server, &self.client] {
-            set(host, "net/ipv4/tcp_congestion_control", name)?;
+            set(host, "net/ipv4/tcp_congestion_control", name).with_context(|| {
+                let allowed = "net.ipv4.tcp_allowed_congestion_control";
+                format!("{name} is none of those that `sysctl {allowed}` lists")
+            })?;
         }
         Ok(())
     }

@@ -16,9 +16,11 @@ use zeroserve_tests::{
 };
 use zeroserve_tui::net::Namespace;
 
-/// Runs the dialogues. The distribution's own Python, because scapy is installed for that one.
-const RUNNER: [&str; 2] =
-    ["/usr/bin/python3", concat!(env!("CARGO_MANIFEST_DIR"), "/dialogues/run")];
+/// The distribution's own Python, because scapy is installed for that one.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// Runs the dialogues.
+const RUNNER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/dialogues/run");
 
 /// The files that dialogues ask for.
 const FILES: [(&str, usize); 4] =
@@ -44,9 +46,10 @@ fn every_dialogue_goes_as_the_rfcs_say() -> Result<()> {
     run(&network.server, "ip", &format!("neighbour add {PEER} dev {ours} nud permanent"))?;
     // The XDP program at the client's end turned it on, and it would merge segments.
     run(&network.client, "ethtool", &format!("-K {theirs} gro off"))?;
-    let mut runner = network.client.command(RUNNER[0]);
-    runner.arg(RUNNER[1]).arg(theirs).arg(lab.folder.path()).stdout(Stdio::piped());
-    let mut runner = runner.spawn().context("/usr/bin/python3 did not start")?;
+    let mut runner = network.client.command(PYTHON);
+    // Without -B it would leave compiled modules in the source tree.
+    runner.args(["-B", RUNNER, theirs]).arg(lab.folder.path()).stdout(Stdio::piped());
+    let mut runner = runner.spawn().context(PYTHON)?;
     let output = BufReader::new(runner.stdout.take().context("no pipe")?);
     let (mut count, mut failures) = (0, Vec::new());
     for line in output.lines() {
