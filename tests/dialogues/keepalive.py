@@ -28,7 +28,6 @@ def a_probe_with_a_byte_on_an_idle_connection_is_answered(lab):
 
 @dialogue(
     CHECKS + ", before anything was asked, too",
-    xfail="without a flow it is passed up, and the kernel resets the connection",
 )
 def a_probe_before_the_first_request_is_answered(lab):
     connection = lab.open()
@@ -39,7 +38,6 @@ def a_probe_before_the_first_request_is_answered(lab):
 
 @dialogue(
     CHECKS + ", before anything was asked, too, with a byte of garbage",
-    xfail="without a flow it is passed up, and the kernel resets the connection",
 )
 def a_probe_with_a_byte_before_the_first_request_is_answered(lab):
     connection = lab.open()

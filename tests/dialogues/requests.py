@@ -33,7 +33,6 @@ def a_request_in_two_pieces_is_acknowledged(lab):
 
 @dialogue(
     "RFC 9293 section 3.10.7.4: a segment in the window that comes too early is no reason to reset",
-    xfail="without a flow it is passed up, and the kernel resets the connection",
 )
 def a_request_whose_first_piece_got_lost_is_answered_once_it_is_repeated(lab):
     connection, sent = lab.open(), request("/small")
@@ -48,7 +47,6 @@ def a_request_whose_first_piece_got_lost_is_answered_once_it_is_repeated(lab):
 
 @dialogue(
     "RFC 9293 section 3.10.7.4: a SYN-ACK that came twice is acknowledged behind a request that got lost",
-    xfail="without a flow it is passed up, and the kernel resets the connection",
 )
 def an_acknowledgment_that_overtakes_the_first_request_does_no_harm(lab):
     connection, sent = lab.open(), request("/small")

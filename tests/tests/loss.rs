@@ -110,8 +110,6 @@ fn transfers_complete_where_frames_come_twice() -> Result<()> {
 }
 
 #[test]
-#[ignore = "where a SYN-ACK comes twice and the request gets lost, the kernel resets the connection: \
-            see the dialogue of the acknowledgment that overtakes the first request"]
 fn transfers_complete_where_everything_happens_at_once() -> Result<()> {
     let counts = transfers(
         6,

@@ -14,7 +14,7 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{config::Config, flow::Flow, reason::Reason};
 
 use crate::xdp::{
-    exchange,
+    early, exchange,
     ingress::{RECEIVE_WINDOW, reply_bare},
     scratch::Segment,
     stage::{Ending, Ingress, run},
@@ -89,11 +89,15 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
     let segment = &ingress.scratch.segment;
     let Some(remembered) = check(ingress.config, segment, 1) else {
         // After a connection that asked for nothing, the client acknowledges our FIN.
-        if segment.payload_bytes == 0 && check(ingress.config, segment, 2).is_some() {
+        let closed = check(ingress.config, segment, 2).is_some_and(|found| found.ahead == 0);
+        if segment.payload_bytes == 0 && closed {
             return Ending::of(Reason::ConnectionClosed);
         }
         return Ending::of(Reason::UnknownConnection);
     };
+    if remembered.ahead != 0 {
+        return Ending(early::zeroserve_early(ingress.context, remembered.ahead));
+    }
     if segment.payload_bytes > 0 {
         let window_shift = remembered.window_shift.unwrap_or(0);
         let mss = remembered.mss.min(ingress.config.mss(IPV4_HEADER_BYTES));
@@ -122,7 +126,7 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
 /// What the cookie says that the client got `advance` sequence numbers ago, if it is valid.
 #[inline(always)]
 fn check(config: &Config, segment: &Segment, advance: u32) -> Option<Remembered> {
-    let mut remembered = Remembered { mss: 0, window_shift: None, sack: false };
+    let mut remembered = Remembered { mss: 0, window_shift: None, sack: false, ahead: 0 };
     (zeroserve_check_cookie(config, segment, advance, &mut remembered) != 0).then_some(remembered)
 }
 

@@ -9,6 +9,7 @@
 //! | [`stage`] | how the XDP program is cut into functions |
 //! | [`ingress`] | the XDP program: whose packet is it, and what becomes of it |
 //! | [`handshake`] | SYN cookies out and back |
+//! | [`early`] | segments before the first request |
 //! | [`connection`] | segments of a flow |
 //! | [`backlog`] | requests that wait for their turn |
 //! | [`exchange`] | reading a request, finding its answer |
@@ -25,6 +26,7 @@ mod backlog;
 mod burst;
 mod clock;
 mod connection;
+mod early;
 mod egress;
 mod exchange;
 mod handshake;
