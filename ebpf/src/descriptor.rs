@@ -70,6 +70,10 @@ pub struct Descriptor {
     pub last_flags: u8,
     /// Whether the response says that the connection ends: one, or zero.
     pub closes: u8,
+    /// How often the last segment is sent again.
+    pub repeats: u16,
+    /// Keeps the layout free of padding.
+    pub reserved: u16,
     /// What to send, in order.
     pub ranges: [Range; MAX_RANGES],
 }
@@ -77,12 +81,14 @@ pub struct Descriptor {
 /// Bytes of a [`Descriptor`].
 pub const DESCRIPTOR_BYTES: usize = size_of::<Descriptor>();
 
-const _: () = zeroserve_shared::size_is::<Descriptor, 88>();
+const _: () = zeroserve_shared::size_is::<Descriptor, 92>();
 
-/// The slice of the response that clone number `index` carries; empty if it is one too many.
+/// The slice of the response that clone number `index` carries, the last one `repeats` times more;
+/// empty if it is one too many.
 #[inline(always)]
-pub fn segment(ranges: &[Range; MAX_RANGES], mss: u32, index: u32) -> Range {
+pub fn segment(ranges: &[Range; MAX_RANGES], mss: u32, repeats: u16, index: u32) -> Range {
     let mut index = index;
+    let mut last = Range::default();
     for range in ranges {
         let segments = range.segments(mss);
         if index < segments {
@@ -91,8 +97,11 @@ pub fn segment(ranges: &[Range; MAX_RANGES], mss: u32, index: u32) -> Range {
             return Range { start, end };
         }
         index -= segments;
+        if segments > 0 {
+            last = Range { start: range.start + (segments - 1) * mss, end: range.end };
+        }
     }
-    Range::default()
+    if index < u32::from(repeats) { last } else { Range::default() }
 }
 
 #[cfg(test)]
@@ -116,7 +125,7 @@ mod tests {
             let mut expected = ranges.iter().flat_map(|range| range.start..range.end);
             let mut index = 0;
             loop {
-                let segment = segment(&ranges, mss, index);
+                let segment = segment(&ranges, mss, 0, index);
                 if segment.is_empty() {
                     break;
                 }

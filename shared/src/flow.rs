@@ -81,11 +81,17 @@ pub struct Flow {
     pub window_shift: u8,
     /// Which [`Form`](crate::route::Form) of the version is being sent.
     pub form: u8,
-    /// Keeps the layout free of padding.
-    pub reserved: u16,
+    /// Segments found lost since the timing of a segment began.
+    pub lost_segments: u16,
     /// What `send_next` was at the latest when the oldest open byte was last sent: once the client
     /// holds something beyond, that byte has been lost.
     pub oldest_sent: u32,
+    /// Sequence number of the segment that is being timed.
+    pub timed_sequence: u32,
+    /// When it was sent, in ticks of the kernel side's `transport::congestion` module.
+    pub timed_at_ticks: u16,
+    /// The shortest round trip seen, in the same ticks; zero if none has been.
+    pub shortest_ticks: u16,
 }
 
-const _: () = crate::size_is::<Flow, 88>();
+const _: () = crate::size_is::<Flow, 96>();

@@ -24,6 +24,9 @@ pub const REQUESTS: &str = "REQUESTS";
 /// LRU hash from [`FlowKey`](crate::flow::FlowKey) to request bytes that wait for their turn. Only
 /// the kernel side uses it.
 pub const BACKLOGS: &str = "BACKLOGS";
+/// LRU hash from [`FlowKey`](crate::flow::FlowKey) to what a client holds beyond a gap. Only the
+/// kernel side uses it.
+pub const BOARDS: &str = "BOARDS";
 /// Hash from [`PathHash`](crate::path::PathHash) to a route's index, a `u32`.
 pub const PATHS: &str = "PATHS";
 /// Array of [`Route`](crate::route::Route).
@@ -71,6 +74,8 @@ pub const DEFAULT_FLOWS: u32 = 1 << 16;
 pub const READING_FLOWS: u32 = 1 << 12;
 /// Flows for which further requests can be kept, all at the same time.
 pub const WAITING_FLOWS: u32 = 1 << 10;
+/// Flows that can be repairing losses, all at the same time.
+pub const LOSSY_FLOWS: u32 = 1 << 13;
 /// Routes by default, fixed ones included.
 pub const DEFAULT_ROUTES: u32 = 1 << 14;
 /// Version slots for each route: the one served, and one that transfers in flight still use.

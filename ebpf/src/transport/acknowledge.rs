@@ -4,7 +4,8 @@ use zeroserve_shared::flow::Flow;
 
 use crate::{
     transport::{
-        Arrival, LOSSY, MAX_WINDOW_BYTES, QUIET_MS, RECOVERING, TIMED_OUT, TIMEOUT_SEGMENTS,
+        Arrival, FORGET, LOSSY, QUIET_MS, RECOVERING, TIMED_OUT, TIMEOUT_SEGMENTS, TIMING,
+        congestion::{grow, reduce},
         is_sending, response_end,
     },
     wire::sequence::{after, distance, earlier},
@@ -28,7 +29,6 @@ pub fn acknowledge(flow: &mut Flow, arrival: &Arrival) -> u32 {
         return 0;
     }
     flow.send_unacknowledged = arrival.acknowledgment;
-    flow.oldest_sent = flow.send_next;
     flow.progress_ms = arrival.now_ms;
     if flow.flags & RECOVERING != 0 && !after(flow.recovery_end, arrival.acknowledgment) {
         flow.flags &= !(RECOVERING | TIMED_OUT);
@@ -42,25 +42,6 @@ pub fn acknowledge(flow: &mut Flow, arrival: &Arrival) -> u32 {
     if delivered > 0 { delivered as u32 } else { 0 }
 }
 
-/// Slow start below the threshold, then about a segment for each window (RFC 5681 section 3.1,
-/// counting bytes as RFC 3465 does). After a timeout slow start runs during the recovery too.
-#[inline(always)]
-fn grow(flow: &mut Flow, newly: u32) {
-    if flow.flags & RECOVERING != 0 && flow.flags & TIMED_OUT == 0 {
-        return;
-    }
-    let more = if flow.window < flow.slow_start_threshold {
-        let room = flow.slow_start_threshold - flow.window;
-        if newly < room { newly } else { room }
-    } else if flow.window > 0 {
-        (newly as u64 * flow.mss as u64 / flow.window as u64) as u32
-    } else {
-        0
-    };
-    let window = flow.window.saturating_add(more);
-    flow.window = if window > MAX_WINDOW_BYTES { MAX_WINDOW_BYTES } else { window };
-}
-
 /// The client's timer ran out: everything in flight counts as lost (RFC 5681 section 3.1,
 /// equation 4), unless something was acknowledged only just now.
 #[inline(always)]
@@ -72,19 +53,17 @@ fn time_out(flow: &mut Flow, now_ms: u32) {
         return;
     }
     if flow.flags & TIMED_OUT == 0 {
-        flow.slow_start_threshold = halved((in_flight as u32).min(flow.window), flow.mss);
+        flow.window = flow.window.min(in_flight as u32);
+        reduce(flow);
+    } else {
+        flow.flags |= FORGET;
     }
     flow.flags |= RECOVERING | TIMED_OUT | LOSSY;
+    flow.flags &= !TIMING;
+    flow.lost_segments = 0;
     flow.recovery_end = flow.send_next;
     flow.repaired_to = flow.send_unacknowledged;
+    flow.oldest_sent = flow.send_next;
     flow.window = TIMEOUT_SEGMENTS * flow.mss as u32;
     flow.progress_ms = now_ms;
-}
-
-/// Half of what was in flight, but at least four segments. RFC 5681 (equation 4) says two, but the
-/// acknowledgments of two are easily all lost, and nothing here would notice.
-#[inline(always)]
-pub(super) const fn halved(in_flight: u32, mss: u16) -> u32 {
-    let least = 4 * mss as u32;
-    if in_flight / 2 > least { in_flight / 2 } else { least }
 }

@@ -1,13 +1,13 @@
 //! How a burst ends: with what keeps the client talking, and how much of its request is
 //! acknowledged.
 
-use zeroserve_shared::flow::Flow;
+use zeroserve_shared::{flow::Flow, map::MAX_BURST_SEGMENTS};
 
 use crate::{
     descriptor::Range,
     transport::{
-        Arrival, BACKLOG, CLOSE, FIN_SENT, LOSSY, PASS, Plan, Work, plan::REORDERING_SEGMENTS,
-        response_end,
+        Arrival, BACKLOG, CLOSE, FIN_SENT, LOSSY, PASS, Plan, TIMED_OUT, WAS_LOSSY, Work,
+        plan::REORDERING_SEGMENTS, response_end,
     },
     wire::{
         sequence::{distance, later},
@@ -18,6 +18,10 @@ use crate::{
 /// With fewer segments on their way than this, a burst may be answered by a single segment, and
 /// if that is lost by none.
 const FEW_SEGMENTS: u32 = 6;
+
+/// How many segments of that kind end a large burst that a single acknowledgment might answer: where
+/// one in ten is lost each way, the answers to all four are lost once in eight hundred bursts.
+const ELICITS: u32 = 4;
 
 /// Bytes of a segment that is sent only to be answered.
 const ELICIT_BYTES: u32 = 1;
@@ -49,7 +53,7 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
     let mss = flow.mss as u32;
     let plan = &mut work.plan;
     let before = plan.segments;
-    let is_lossy = flow.flags & LOSSY != 0;
+    let is_lossy = flow.flags & (LOSSY | WAS_LOSSY) != 0;
     if flow.flags & BACKLOG != 0 && before == 1 && flow.response_bytes <= mss {
         // The next answer waits for the acknowledgment of this one, which might be delayed.
         let end = flow.response_bytes;
@@ -64,23 +68,38 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
     let delivered = flow.send_unacknowledged.wrapping_sub(flow.response_start);
     let whole = Range { start: delivered, end: flow.response_bytes };
     let is_end = distance(flow.send_next, response_end(flow)) >= 0;
-    let spare = if extends && is_end {
-        last_segment(plan, mss)
-    } else if plan.segments == 1 && plan.ranges[0] == whole {
-        whole
-    } else if extends && is_lossy && work.travelling < FEW_SEGMENTS * mss {
-        known(delivered, ELICIT_BYTES)
+    let is_little = is_lossy && work.travelling < REORDERING_SEGMENTS * mss;
+    if plan.segments == 1 && plan.ranges[0] == whole {
+        // All of it carries the acknowledgment of the whole request, so nothing else may be in it.
+        push_spare(plan, whole, mss);
+        repeat(plan, u32::from(is_little));
+        plan.spares = plan.segments - before;
+        return;
+    }
+    if extends && is_end {
+        push_spare(plan, last_segment(plan, mss), mss);
     } else if !extends {
         flow.flags = flow.flags.wrapping_add(PASS);
-        known(delivered, probe_bytes(flow))
-    } else {
-        return;
-    };
-    push_spare(plan, spare, mss);
-    if is_lossy && work.travelling < REORDERING_SEGMENTS * mss {
-        push_spare(plan, spare, mss);
+        push_spare(plan, known(delivered, probe_bytes(flow)), mss);
+    }
+    if is_lossy && work.travelling < FEW_SEGMENTS * mss {
+        let known = known(delivered, ELICIT_BYTES);
+        let has_place = !known.is_empty() && plan.has_room();
+        push_spare(plan, known, mss);
+        // Much is sent at once where one acknowledgment answered much, or a timeout nothing.
+        let is_much = before >= REORDERING_SEGMENTS || flow.flags & TIMED_OUT != 0;
+        repeat(plan, if is_much && has_place { ELICITS - 1 } else { u32::from(is_little) });
     }
     plan.spares = plan.segments - before;
+}
+
+/// Sends the last segment so many times more.
+#[inline(always)]
+fn repeat(plan: &mut Plan, times: u32) {
+    if plan.segments + times <= MAX_BURST_SEGMENTS {
+        plan.repeats = times;
+        plan.segments += times;
+    }
 }
 
 #[inline(always)]

@@ -9,6 +9,8 @@
 //! |---|---|
 //! | [`acknowledge`](mod@acknowledge) | what an acknowledgment changes |
 //! | [`plan`](mod@plan) | which ranges leave in answer to it |
+//! | `board` | which segments the client holds |
+//! | `congestion` | how large the window is |
 //! | [`conclude`] | how a burst ends |
 
 use zeroserve_shared::flow::Flow;
@@ -19,10 +21,13 @@ use crate::wire::{
 };
 
 pub mod acknowledge;
+mod board;
 pub mod conclude;
+mod congestion;
 pub mod plan;
 
 pub use acknowledge::acknowledge;
+pub use board::Board;
 pub use plan::{Plan, plan};
 
 /// What the planning of a burst works on. It lies in memory, not in registers, because the
@@ -32,13 +37,14 @@ pub use plan::{Plan, plan};
 pub struct Work {
     /// What the packet says.
     pub arrival: Arrival,
-    /// What the client holds beyond the acknowledgment number, nearest first; blocks that say
-    /// nothing new are empty and last.
-    pub held: [SackBlock; MAX_BLOCKS],
-    /// Bytes in them.
+    /// What the client holds beyond the acknowledgment number.
+    pub board: Board,
+    /// Bytes of it.
     pub held_bytes: u32,
-    /// End of the last.
+    /// End of what the packet says the client holds.
     pub held_end: u32,
+    /// Up to here holes are to be sent again although they have been already.
+    pub again: u32,
     /// Bytes that may still be put on their way.
     pub budget: u32,
     /// Bytes that were on their way when the packet came.
@@ -69,6 +75,14 @@ pub const SAYS_CLOSE: u16 = 128;
 
 /// Further requests have come, and are kept beside the flow.
 pub const BACKLOG: u16 = 256;
+
+/// Something of the response before has been lost.
+pub const WAS_LOSSY: u16 = 2048;
+/// A segment is being timed.
+pub const TIMING: u16 = 512;
+/// A second timeout in a row: the client may have dropped what it said that it held (RFC 2018
+/// section 8).
+pub const FORGET: u16 = 1024;
 
 /// The lower of the two highest flags, which count the passes of repairs.
 pub const PASS: u16 = 1 << 14;
@@ -106,6 +120,8 @@ pub struct Arrival {
     pub block_count: u32,
     /// Milliseconds of a clock that wraps.
     pub now_ms: u32,
+    /// Microseconds of a clock that wraps; only read while there is more than a segment to send.
+    pub now_us: u32,
     /// Whether it repeats request bytes that had come before: the client's timer.
     pub repeats: bool,
 }
@@ -120,11 +136,22 @@ pub fn begin(flow: &mut Flow, response_bytes: u32, now_ms: u32) {
     flow.repaired_to = flow.send_next;
     flow.oldest_sent = flow.send_next;
     flow.progress_ms = now_ms;
-    flow.flags &= !(RECOVERING | TIMED_OUT | LOSSY);
+    flow.lost_segments = 0;
+    flow.flags &= !WAS_LOSSY;
+    if flow.flags & LOSSY != 0 {
+        flow.flags |= WAS_LOSSY;
+    }
+    flow.flags &= !(RECOVERING | TIMED_OUT | LOSSY | TIMING | FORGET);
     let initial = INITIAL_SEGMENTS * flow.mss as u32;
     if flow.window < initial {
         flow.window = initial;
     }
+}
+
+/// Whether the planning of a burst looks at the scoreboard.
+#[inline(always)]
+pub const fn needs_board(flow: &Flow, arrival: &Arrival) -> bool {
+    arrival.block_count > 0 || flow.flags & RECOVERING != 0
 }
 
 /// Sequence number after the response's last byte.

@@ -5,10 +5,10 @@ use zeroserve_shared::{flow::Flow, map::MAX_BURST_SEGMENTS};
 use crate::{
     descriptor::{MAX_RANGES, Range},
     transport::{
-        LOSSY, PASS, RECOVERING, TIMED_OUT, Work,
-        acknowledge::halved,
+        FORGET, LOSSY, PASS, RECOVERING, TIMED_OUT, Work,
         conclude::{conclude, probe_returned},
-        response_end,
+        congestion::{count_lost, is_tolerant, observe, reduce, time},
+        needs_board, response_end,
     },
     wire::{
         options::{MAX_BLOCKS, SackBlock},
@@ -32,6 +32,8 @@ pub struct Plan {
     /// How many of those, at the end, are sent again because they might be lost, or only to be
     /// answered.
     pub spares: u32,
+    /// How often the last segment is sent once more; counted among the spares.
+    pub repeats: u32,
     /// Flags of the segment that ends the response.
     pub last_flags: u8,
 }
@@ -70,24 +72,43 @@ pub fn plan(flow: &mut Flow, work: &mut Work) {
     conclude(flow, work);
 }
 
-/// Step 1: keeps the blocks that are sane, in order (RFC 2018 section 3 gives none).
+/// Step 1: marks on the board what the client says that it holds.
 #[inline(always)]
-pub fn survey(flow: &Flow, work: &mut Work) {
+pub fn survey(flow: &mut Flow, work: &mut Work) {
     work.plan = Plan::default();
+    let mss = u32::from(flow.mss);
+    if mss == 0 {
+        return;
+    }
+    let base = flow.send_unacknowledged;
+    work.held_end = base;
+    if !needs_board(flow, &work.arrival) {
+        return;
+    }
+    let board = &mut work.board;
+    if board.response_start != flow.response_start || flow.flags & FORGET != 0 {
+        flow.flags &= !FORGET;
+        board.wipe(flow.response_start, base);
+    }
+    board.advance(offset(flow, base) / mss);
     let mut index = 0;
     while index < MAX_BLOCKS {
         let block = work.arrival.blocks[index];
-        // An empty block at the far end sorts behind all others.
-        let nothing = SackBlock { left: flow.send_next, right: flow.send_next };
-        let counts = index < work.arrival.block_count as usize;
-        work.held[index] = if counts && is_sane(flow, block) { block } else { nothing };
+        if index < work.arrival.block_count as usize && is_sane(flow, block) {
+            let end = offset(flow, block.right);
+            // The last segment of the response is a whole one, however short it is.
+            let last = if end >= flow.response_bytes { end.div_ceil(mss) } else { end / mss };
+            work.board.mark(offset(flow, block.left).div_ceil(mss), last);
+            work.held_end = later(work.held_end, block.right);
+        }
         index += 1;
     }
-    order(&mut work.held, 0, 1);
-    order(&mut work.held, 2, 3);
-    order(&mut work.held, 0, 2);
-    order(&mut work.held, 1, 3);
-    order(&mut work.held, 1, 2);
+}
+
+/// How far a sequence number is into the response.
+#[inline(always)]
+const fn offset(flow: &Flow, sequence: u32) -> u32 {
+    sequence.wrapping_sub(flow.response_start)
 }
 
 /// Whether a block lies in what is open, not at its beginning. In offsets, because comparing
@@ -105,51 +126,62 @@ fn is_sane(flow: &Flow, block: SackBlock) -> bool {
 /// Step 2: notices losses and decides how many bytes may leave.
 #[inline(always)]
 pub fn allow(flow: &mut Flow, work: &mut Work) {
-    measure(flow, work);
-    let in_flight = flow.send_next.wrapping_sub(flow.send_unacknowledged);
-    notice_loss(flow, work, in_flight);
-    let lost = lost_bytes(flow, work);
+    let mss = u32::from(flow.mss);
+    if mss == 0 {
+        return;
+    }
+    let from = flow.send_unacknowledged;
+    let in_flight = flow.send_next.wrapping_sub(from);
+    work.held_bytes = if needs_board(flow, &work.arrival) {
+        mss.wrapping_mul(held_segments(flow, work, from, flow.send_next))
+    } else {
+        0
+    };
+    observe(flow, work);
+    notice_loss(flow, work);
+    let lost = if flow.flags & RECOVERING != 0 {
+        let next = later(from, flow.repaired_to);
+        open_bytes(flow, work, next, lost_to(flow, work)) + open_bytes(flow, work, from, work.again)
+    } else {
+        0
+    };
     work.travelling = in_flight.saturating_sub(work.held_bytes).saturating_sub(lost);
     work.budget = flow.window.saturating_sub(work.travelling);
 }
 
-/// How much the client holds.
+/// How many segments of a range are held.
 #[inline(always)]
-fn measure(flow: &Flow, work: &mut Work) {
-    work.held_bytes = 0;
-    work.held_end = flow.send_unacknowledged;
-    let mut index = 0;
-    while index < MAX_BLOCKS {
-        let block = work.held[index];
-        let left = later(block.left, work.held_end);
-        if after(block.right, left) {
-            work.held_bytes += block.right.wrapping_sub(left);
-            work.held_end = block.right;
-        }
-        index += 1;
-    }
+fn held_segments(flow: &Flow, work: &Work, from: u32, to: u32) -> u32 {
+    let mss = u32::from(flow.mss);
+    work.board.count(offset(flow, from) / mss, offset(flow, to).div_ceil(mss))
 }
 
+/// How many bytes of a range are not held.
 #[inline(always)]
-#[expect(clippy::manual_swap, reason = "`swap` goes through memory, on more paths to verify")]
-fn order(blocks: &mut [SackBlock; MAX_BLOCKS], first: usize, second: usize) {
-    if after(blocks[first].left, blocks[second].left) {
-        let block = blocks[first];
-        blocks[first] = blocks[second];
-        blocks[second] = block;
+fn open_bytes(flow: &Flow, work: &Work, from: u32, to: u32) -> u32 {
+    if !after(to, from) {
+        return 0;
     }
+    let held = u32::from(flow.mss).wrapping_mul(held_segments(flow, work, from, to));
+    to.wrapping_sub(from).saturating_sub(held)
 }
 
 /// Enters recovery when what is held shows a loss: enough beyond the hole, or everything beyond
-/// it (RFC 5827, early retransmit). The window is halved once per recovery.
+/// it (RFC 5827, early retransmit). In recovery, notices that repairs have been lost: all have gone
+/// by once a probe behind them has returned, or once the client holds something sent after them.
 #[inline(always)]
-fn notice_loss(flow: &mut Flow, work: &Work, in_flight: u32) {
+fn notice_loss(flow: &mut Flow, work: &mut Work) {
+    work.again = flow.send_unacknowledged;
     if flow.flags & RECOVERING != 0 {
         if probe_returned(flow, &work.arrival) {
-            // All repairs have gone by: holes that are still open were lost again.
-            flow.repaired_to = flow.send_unacknowledged;
             flow.flags = flow.flags.wrapping_add(PASS);
+            work.again = flow.repaired_to;
+        } else if after(work.held_end, flow.oldest_sent) {
+            work.again = earlier(work.board.again_to, flow.repaired_to);
+        } else {
+            return;
         }
+        note_repairs(flow, work);
         return;
     }
     if work.held_bytes == 0 {
@@ -161,92 +193,72 @@ fn notice_loss(flow: &mut Flow, work: &Work, in_flight: u32) {
         flow.flags |= RECOVERING | LOSSY;
         flow.recovery_end = flow.send_next;
         flow.repaired_to = later(flow.repaired_to, flow.send_unacknowledged);
-        flow.slow_start_threshold = halved(in_flight.min(flow.window), flow.mss);
-        flow.window = flow.slow_start_threshold;
+        note_repairs(flow, work);
+        if !is_tolerant(flow) {
+            reduce(flow);
+        }
     }
+}
+
+/// Notes that what is sent from now on comes after all repairs up to here.
+#[inline(always)]
+fn note_repairs(flow: &mut Flow, work: &mut Work) {
+    flow.oldest_sent = flow.send_next;
+    work.board.again_to = flow.repaired_to;
 }
 
 /// Up to where bytes that are not held count as lost.
 #[inline(always)]
 fn lost_to(flow: &Flow, work: &Work) -> u32 {
-    if flow.flags & TIMED_OUT != 0 {
+    let end = if flow.flags & TIMED_OUT != 0 {
         later(flow.recovery_end, work.held_end)
     } else {
         work.held_end
-    }
+    };
+    earlier(end, response_end(flow))
 }
 
-/// Bytes that count as lost and have not been sent again.
-#[inline(always)]
-fn lost_bytes(flow: &Flow, work: &Work) -> u32 {
-    if flow.flags & RECOVERING == 0 {
-        return 0;
-    }
-    let from = later(flow.send_unacknowledged, flow.repaired_to);
-    let to = lost_to(flow, work);
-    if !after(to, from) {
-        return 0;
-    }
-    let mut lost = to.wrapping_sub(from);
-    let mut counted = from;
-    let mut index = 0;
-    while index < MAX_BLOCKS {
-        let block = work.held[index];
-        let left = later(block.left, counted);
-        let right = earlier(block.right, to);
-        if after(right, left) {
-            lost = lost.saturating_sub(right.wrapping_sub(left));
-            counted = right;
-        }
-        index += 1;
-    }
-    lost
-}
-
-/// Step 3: sends the holes again, nearest first, each once per pass.
+/// Step 3: sends the holes again, nearest first: those whose repair has been lost, then those that
+/// have not been repaired.
 #[inline(always)]
 pub fn repair(flow: &mut Flow, work: &mut Work) {
-    if flow.flags & RECOVERING == 0 || flow.mss == 0 {
+    let mss = u32::from(flow.mss);
+    if flow.flags & RECOVERING == 0 || mss == 0 {
         return;
     }
-    let mut cursor = later(flow.send_unacknowledged, flow.repaired_to);
-    let end = earlier(lost_to(flow, work), response_end(flow));
-    repair_again(flow, work, cursor);
-    let mut index = 0;
-    // The holes before each block, and the one behind the last.
-    while index <= MAX_BLOCKS {
-        let hole_end = if index < MAX_BLOCKS { earlier(work.held[index].left, end) } else { end };
-        if after(hole_end, cursor) {
-            cursor = cursor.wrapping_add(repair_hole(flow, work, cursor, hole_end));
-            if cursor != hole_end {
-                break;
-            }
+    let resume = later(flow.send_unacknowledged, flow.repaired_to);
+    let lost_to = lost_to(flow, work);
+    let mut cursor = flow.send_unacknowledged;
+    let mut round = 0;
+    while round <= MAX_RANGES {
+        round += 1;
+        let mut to = work.again;
+        if !after(to, cursor) {
+            cursor = later(cursor, resume);
+            to = lost_to;
         }
-        if index < MAX_BLOCKS {
-            // Not beyond what counts as lost: blocks that say nothing lie at the far end.
-            cursor = later(cursor, earlier(work.held[index].right, end));
+        if !after(to, cursor) {
+            break;
         }
-        index += 1;
+        let last = offset(flow, to).div_ceil(mss);
+        let first = work.board.find(offset(flow, cursor) / mss, last, false);
+        let next = work.board.find(first, last, true);
+        let start = later(cursor, flow.response_start.wrapping_add(first.wrapping_mul(mss)));
+        let end = earlier(to, flow.response_start.wrapping_add(next.wrapping_mul(mss)));
+        if !after(end, start) {
+            // Nothing is open up to there.
+            cursor = to;
+            continue;
+        }
+        cursor = start.wrapping_add(repair_hole(flow, work, start, end));
+        if cursor != end {
+            break;
+        }
     }
     flow.repaired_to = later(flow.repaired_to, cursor);
     work.plan.repairs = work.plan.segments;
-    let first = flow.send_unacknowledged.wrapping_sub(flow.response_start);
-    if work.plan.segments > 0 && work.plan.ranges[0].start == first {
-        flow.oldest_sent = flow.send_next;
-    }
-}
-
-/// Sends the nearest hole once more if its repair was lost, too: the client holds something that
-/// was sent later. Only this hole, because of the others it is not known when they were sent.
-#[inline(always)]
-fn repair_again(flow: &Flow, work: &mut Work, repaired_to: u32) {
-    let from = flow.send_unacknowledged;
-    if !after(work.held_end, flow.oldest_sent) {
-        return;
-    }
-    let to = earlier(work.held[0].left, repaired_to);
-    if after(to, from) {
-        repair_hole(flow, work, from, to);
+    if flow.flags & TIMED_OUT == 0 {
+        count_lost(flow, work.plan.repairs);
     }
 }
 
@@ -284,12 +296,12 @@ pub fn extend(flow: &mut Flow, work: &mut Work) {
     if flow.mss == 0 {
         return;
     }
-    send_new(flow, &mut work.plan, work.budget);
+    send_new(flow, &mut work.plan, work.budget, work.arrival.now_us);
 }
 
 /// Sends new data as far as budget and receive window allow.
 #[inline(always)]
-fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32) {
+fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32, now_us: u32) {
     let mss = flow.mss as u32;
     let waiting = distance(response_end(flow), flow.send_next);
     let in_flight = distance(flow.send_next, flow.send_unacknowledged);
@@ -311,5 +323,6 @@ fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32) {
     }
     let start = flow.send_next.wrapping_sub(flow.response_start);
     plan.push(Range { start, end: start.wrapping_add(bytes) }, mss);
+    time(flow, flow.send_next, now_us);
     flow.send_next = flow.send_next.wrapping_add(bytes);
 }

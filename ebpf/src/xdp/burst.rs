@@ -4,7 +4,7 @@
 use aya_ebpf::bindings::{BPF_F_BROADCAST, xdp_action::XDP_REDIRECT, xdp_md};
 use zeroserve_ebpf::{
     descriptor::{DESCRIPTOR_BYTES, Descriptor, MAGIC, Range},
-    transport::{SAYS_CLOSE, Work, conclude, plan},
+    transport::{self, Board, SAYS_CLOSE, Work, conclude, plan},
     wire::{
         HEADER_BYTES, Headers,
         tcp::{ACK, PSH},
@@ -17,10 +17,12 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
+    clock,
     ingress::RECEIVE_WINDOW,
-    maps::{FANOUT_2, FANOUT_4, FANOUT_8, FANOUT_16, FANOUT_32, VERSIONS},
+    maps::{BOARDS, FANOUT_2, FANOUT_4, FANOUT_8, FANOUT_16, FANOUT_32, VERSIONS},
+    scratch::Scratch,
     slice,
-    stage::{Ending, Ingress, run_on},
+    stage::{Ending, Ingress, run},
 };
 
 /// A carrier as the egress program finds it.
@@ -38,27 +40,65 @@ pub(super) const FRONT_BYTES: i32 = (size_of::<Carrier>() - HEADER_BYTES) as i32
 
 const _: () = assert!(DESCRIPTOR_BYTES + 2 + HEADER_BYTES == size_of::<Carrier>());
 
-/// Sends what the flow may send now; [`Reason::AckConsumed`] if that is nothing.
+/// Plans what the flow may send now: [`Ending::READY`], or [`Reason::AckConsumed`] if that is
+/// nothing.
+#[inline(always)]
+pub(super) fn send(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+    Ending(zeroserve_plan(ingress.scratch, flow))
+}
+
+// What does not touch the packet takes no context: the compiler would see that it is not used and
+// let callers pass anything, which the verifier refuses.
+
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(super) extern "C" fn zeroserve_send(context: *mut xdp_md, flow: *mut Flow) -> u32 {
-    run_on(context, flow, send)
+extern "C" fn zeroserve_plan(scratch: *mut Scratch, flow: *mut Flow) -> u32 {
+    // SAFETY: the caller passes references; the verifier has both checked for null.
+    match unsafe { (scratch.as_mut(), flow.as_mut()) } {
+        (Some(scratch), Some(flow)) => plan_burst(scratch, flow).0,
+        _ => Reason::MapMissing as u32,
+    }
 }
 
 #[inline(always)]
-fn send(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
-    let scratch = &mut *ingress.scratch;
+fn plan_burst(scratch: &mut Scratch, flow: &mut Flow) -> Ending {
+    if flow.response_bytes > u32::from(flow.mss) {
+        scratch.work.arrival.now_us = clock::now_us();
+    }
+    let needs_board = transport::needs_board(flow, &scratch.work.arrival);
+    if needs_board {
+        recall_board(scratch);
+    }
     zeroserve_survey(flow, &mut scratch.work);
     zeroserve_allow(flow, &mut scratch.work);
     zeroserve_repair(flow, &mut scratch.work);
     zeroserve_extend(flow, &mut scratch.work);
     zeroserve_conclude(flow, &mut scratch.work);
-    let plan = &scratch.work.plan;
-    let segments = plan.segments;
-    if segments == 0 {
+    if needs_board {
+        // Where there is no room for it, the client will have to tell again what it holds.
+        let _ = BOARDS.insert(&scratch.segment.key, &scratch.work.board, 0);
+    }
+    if scratch.work.plan.segments == 0 {
         return Ending::of(Reason::AckConsumed);
     }
-    ingress.counters.segments_repaired += u64::from(plan.repairs);
+    Ending(zeroserve_describe(scratch, flow))
+}
+
+/// Makes the carrier ready. A function of its own, because the planning and this need their stack
+/// one after the other.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_describe(scratch: *mut Scratch, flow: *mut Flow) -> u32 {
+    // SAFETY: the caller passes references; the verifier has both checked for null.
+    match unsafe { (scratch.as_mut(), flow.as_mut()) } {
+        (Some(scratch), Some(flow)) => describe(scratch, flow).0,
+        _ => Reason::MapMissing as u32,
+    }
+}
+
+#[inline(always)]
+fn describe(scratch: &mut Scratch, flow: &Flow) -> Ending {
+    let plan = &scratch.work.plan;
     let Some(info) = version_info(flow.version) else {
         return Ending::of(Reason::VersionMissing);
     };
@@ -82,12 +122,40 @@ fn send(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     descriptor.mss = flow.mss;
     descriptor.last_flags = plan.last_flags;
     descriptor.closes = u8::from(flow.flags & SAYS_CLOSE != 0);
+    descriptor.repeats = plan.repeats as u16;
+    descriptor.reserved = 0;
     descriptor.ranges = plan.ranges;
     headers.set_reply(&scratch.headers, flow.acknowledged, ACK, RECEIVE_WINDOW);
+    Ending::READY
+}
+
+/// Sends what the carrier describes, once the stages that found it out have returned: writing
+/// segments needs much stack.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn zeroserve_depart(context: *mut xdp_md) -> u32 {
+    run(context, depart)
+}
+
+#[inline(always)]
+fn depart(ingress: &mut Ingress<'_>) -> Ending {
+    let plan = &ingress.scratch.work.plan;
+    ingress.counters.segments_repaired += u64::from(plan.repairs);
+    let segments = plan.segments;
     if segments == 1 && in_place(ingress) {
         return Ending::IN_PLACE;
     }
     broadcast(ingress, segments)
+}
+
+/// Fetches the flow's scoreboard, or an empty one.
+#[inline(always)]
+fn recall_board(scratch: &mut Scratch) {
+    match BOARDS.get_ptr(&scratch.segment.key) {
+        // SAFETY: the element stays valid for this call.
+        Some(board) => scratch.work.board = unsafe { *board },
+        None => scratch.work.board = Board::default(),
+    }
 }
 
 /// Sends the only segment in the frame that came, if the driver left room behind it.

@@ -1,7 +1,10 @@
 //! The time.
 
-use aya_ebpf::helpers::generated::{bpf_ktime_get_coarse_ns, bpf_ktime_get_tai_ns};
+use aya_ebpf::helpers::generated::{
+    bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_ktime_get_tai_ns,
+};
 
+const NS_PER_US: u64 = 1000;
 const NS_PER_MS: u64 = 1_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
 
@@ -10,6 +13,13 @@ const NS_PER_S: u64 = 1_000_000_000;
 pub(super) fn now_ms() -> u32 {
     // SAFETY: the helper takes no arguments and always succeeds.
     (unsafe { bpf_ktime_get_coarse_ns() } / NS_PER_MS) as u32
+}
+
+/// Microseconds of `CLOCK_MONOTONIC`, exactly, which costs more. They wrap.
+#[inline(always)]
+pub(super) fn now_us() -> u32 {
+    // SAFETY: the helper takes no arguments and always succeeds.
+    (unsafe { bpf_ktime_get_ns() } / NS_PER_US) as u32
 }
 
 /// Seconds since the Unix epoch. `CLOCK_TAI` (Linux 6.1) follows every step of the wall clock;

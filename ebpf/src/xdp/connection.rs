@@ -148,7 +148,7 @@ fn continue_sending(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     } else {
         Ending::of(Reason::AckConsumed)
     };
-    let ending = Ending(burst::zeroserve_send(ingress.context, flow));
+    let ending = burst::send(ingress, flow);
     if ending != Ending::of(Reason::AckConsumed) {
         return ending;
     }

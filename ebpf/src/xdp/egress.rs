@@ -62,7 +62,8 @@ fn depart(packet: Packet, counters: &mut Counters) -> Egress {
     let Some(index) = next_index(descriptor.burst) else {
         return Egress::NoDescriptor;
     };
-    let range = descriptor::segment(&descriptor.ranges, u32::from(descriptor.mss), index);
+    let mss = u32::from(descriptor.mss);
+    let range = descriptor::segment(&descriptor.ranges, mss, descriptor.repeats, index);
     if range.is_empty() {
         return Egress::Surplus;
     }

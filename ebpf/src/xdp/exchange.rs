@@ -171,7 +171,7 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
     if observe::wants_requests() {
         observe::zeroserve_observe_request(ingress.scratch, flow, 0);
     }
-    let ending = Ending(burst::zeroserve_send(ingress.context, flow));
+    let ending = burst::send(ingress, flow);
     if ending == Ending::of(Reason::AckConsumed) {
         // The client's window is closed.
         let acknowledgment = transport::acknowledgment_alone(flow);

@@ -101,17 +101,17 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
     if segment.payload_bytes > 0 {
         let window_shift = remembered.window_shift.unwrap_or(0);
         let mss = remembered.mss.min(ingress.config.mss(IPV4_HEADER_BYTES));
-        ingress.scratch.flow = Flow {
-            receive_next: segment.sequence,
-            acknowledged: segment.sequence,
-            send_unacknowledged: segment.acknowledgment,
-            send_next: segment.acknowledgment,
-            peer_window: u32::from(segment.window) << (window_shift & 0xf),
-            slow_start_threshold: SLOW_START_SEGMENTS * u32::from(mss),
-            mss,
-            window_shift,
-            ..Flow::default()
-        };
+        // One field at a time: a struct would be put together on the stack first.
+        let flow = &mut ingress.scratch.flow;
+        *flow = Flow::default();
+        flow.receive_next = segment.sequence;
+        flow.acknowledged = segment.sequence;
+        flow.send_unacknowledged = segment.acknowledgment;
+        flow.send_next = segment.acknowledgment;
+        flow.peer_window = u32::from(segment.window) << (window_shift & 0xf);
+        flow.slow_start_threshold = SLOW_START_SEGMENTS * u32::from(mss);
+        flow.mss = mss;
+        flow.window_shift = window_shift;
         return exchange::first_request(ingress);
     }
     if segment.has(FIN) {

@@ -16,7 +16,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    connection, handshake,
+    burst, connection, handshake,
     maps::{ADDRESSES, COUNTERS, FLOWS},
     observe,
     packet::Packet,
@@ -35,7 +35,11 @@ pub(super) fn zeroserve(context: XdpContext) -> u32 {
     let packet = Packet::new(context.ctx);
     counters.packets_in += 1;
     counters.bytes_in += u64::from(packet.length());
-    let verdict = match serve(context.ctx) {
+    let ending = match serve(context.ctx) {
+        Ending::READY => Ending(burst::zeroserve_depart(context.ctx)),
+        ending => ending,
+    };
+    let verdict = match ending {
         Ending::IN_PLACE => {
             counters.packets_out += 1;
             counters.bytes_out += u64::from(packet.length());

@@ -10,8 +10,8 @@ use zeroserve_shared::{
     counters::{Counters, RouteHits},
     flow::{Flow, FlowKey},
     map::{
-        DEFAULT_FLOWS, DEFAULT_ROUTES, MAX_ADDRESSES, READING_FLOWS, VERSIONS_PER_ROUTE,
-        WAITING_FLOWS,
+        DEFAULT_FLOWS, DEFAULT_ROUTES, LOSSY_FLOWS, MAX_ADDRESSES, READING_FLOWS,
+        VERSIONS_PER_ROUTE, WAITING_FLOWS,
     },
     observe::{Observe, Observed, PACKET_RECORDS, REQUEST_RECORDS, Record},
     path::PathHash,
@@ -19,7 +19,7 @@ use zeroserve_shared::{
     route::{Detail, Route, VersionInfo},
 };
 
-use zeroserve_ebpf::request::RequestScan;
+use zeroserve_ebpf::{request::RequestScan, transport::Board};
 
 use crate::xdp::{backlog::Backlog, egress::Position, scratch::Scratch};
 
@@ -58,6 +58,10 @@ pub(super) static REQUESTS: LruHashMap<FlowKey, RequestScan, { READING_FLOWS as 
 #[btf_map]
 pub(super) static BACKLOGS: LruHashMap<FlowKey, Backlog, { WAITING_FLOWS as usize }> =
     LruHashMap::new();
+
+/// The scoreboards of flows that repair losses.
+#[btf_map]
+pub(super) static BOARDS: LruHashMap<FlowKey, Board, { LOSSY_FLOWS as usize }> = LruHashMap::new();
 
 #[btf_map]
 pub(super) static PATHS: HashMap<PathHash, u32, ROUTE_COUNT, { BPF_F_NO_PREALLOC as usize }> =

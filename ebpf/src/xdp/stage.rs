@@ -24,6 +24,9 @@ impl Ending {
     /// Its clones go back.
     pub(super) const BURST: Self = Self(0x1001);
 
+    /// What lies ready in the scratch space goes back, see `burst`.
+    pub(super) const READY: Self = Self(0x1002);
+
     /// It leaves the fast path.
     #[inline(always)]
     pub(super) const fn of(reason: Reason) -> Self {

@@ -77,10 +77,10 @@ fn judge(before: &Flow, flow: &Flow, work: &Work) {
     let mss = u32::from(flow.mss);
     let segments = |ranges: &[Range]| ranges.iter().map(|range| range.segments(mss)).sum::<u32>();
     assert!(ranges.len() <= MAX_RANGES);
-    assert_eq!(segments(&ranges), work.plan.segments);
+    assert_eq!(segments(&ranges) + work.plan.repeats, work.plan.segments);
     assert!(work.plan.segments <= MAX_BURST_SEGMENTS && work.plan.repairs <= work.plan.segments);
     assert!(ranges.iter().all(|range| range.end <= flow.response_bytes), "{:?}", work.plan);
-    let mut spares = work.plan.spares;
+    let mut spares = work.plan.spares - work.plan.repeats;
     while spares > 0 {
         spares -= segments(&[ranges.pop().expect("more spares than ranges")]);
     }
@@ -138,6 +138,7 @@ proptest! {
                     SackBlock { left: left.of(&flow), right: right.of(&flow) }
                 }),
                 block_count: said.block_count,
+                now_us: now_ms.wrapping_mul(1000),
                 now_ms,
                 repeats: said.repeats,
             };

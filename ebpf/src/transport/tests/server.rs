@@ -12,7 +12,7 @@ use super::{
 use crate::{
     descriptor::segment,
     wire::{
-        sequence::{after, distance},
+        sequence::{after, distance, later},
         tcp::FIN,
     },
 };
@@ -30,6 +30,8 @@ pub(super) struct Server {
     closes: bool,
     /// The end of the windows seen so far.
     edge: u32,
+    /// The end of what the client was ever known to hold.
+    held_to: u32,
     /// Segments with payload that it has sent.
     pub(super) segments: u32,
     /// Bytes in them.
@@ -68,6 +70,7 @@ impl Server {
             read_bytes: 0,
             closes,
             edge: mine.wrapping_add(window),
+            held_to: mine,
             segments: 0,
             bytes: 0,
             repairs: 0,
@@ -101,6 +104,7 @@ impl Server {
             window: u32::from(up.window) << self.flow.window_shift,
             blocks,
             block_count: up.blocks.len() as u32,
+            now_us: now_us as u32,
             now_ms: CLOCK_MS.wrapping_add((now_us / 1000) as u32),
             repeats: up.payload_bytes > 0 && after(self.flow.receive_next, up.sequence),
         };
@@ -108,6 +112,8 @@ impl Server {
         if after(edge, self.edge) {
             self.edge = edge;
         }
+        let held = up.blocks.iter().map(|block| block.right);
+        self.held_to = held.fold(later(self.held_to, up.acknowledgment), later);
         acknowledge(&mut self.flow, &self.work.arrival);
         if is_delivered(&self.flow) {
             self.flow.version = VersionId::NONE;
@@ -192,7 +198,8 @@ impl Server {
         self.repairs += planned.repairs;
         let mut out = Vec::new();
         loop {
-            let range = segment(&planned.ranges, u32::from(MSS), out.len() as u32);
+            let range =
+                segment(&planned.ranges, u32::from(MSS), planned.repeats as u16, out.len() as u32);
             if range.is_empty() {
                 break;
             }
@@ -233,8 +240,8 @@ impl Server {
             return;
         }
         assert!(!after(sent_to, self.edge), "beyond the receive window");
-        let accounted = sacked_or_passed(flow, &self.work.arrival);
-        let outstanding = distance(sent_to, flow.send_unacknowledged) - accounted;
+        // What lies before the end of what is held has arrived or is lost.
+        let outstanding = distance(sent_to, self.held_to);
         let timed_out = flow.flags & TIMED_OUT != 0;
         let fits = outstanding <= flow.window as i32 || timed_out;
         assert!(fits, "{outstanding} bytes are out, the window is {}", flow.window);
@@ -244,11 +251,4 @@ impl Server {
 /// Sequence number after the last byte sent, our FIN not counted.
 fn data_end(flow: &Flow) -> u32 {
     flow.send_next.wrapping_sub(u32::from(flow.flags & FIN_SENT != 0))
-}
-
-/// Bytes that have left the network: those up to the end of the farthest range held.
-fn sacked_or_passed(flow: &Flow, arrival: &Arrival) -> i32 {
-    let blocks = &arrival.blocks[..arrival.block_count as usize];
-    let ends = blocks.iter().map(|block| distance(block.right, flow.send_unacknowledged));
-    ends.max().unwrap_or(0).max(0)
 }

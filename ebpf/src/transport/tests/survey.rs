@@ -56,3 +56,40 @@ fn cell(gathers_us: u64, round_trip_us: u64, bytes: usize, loss: f64) {
         assert!(sent <= needed + u64::from(spares) * SEEDS && client_timeouts == 0);
     }
 }
+
+/// Paths with a slowest part, of 10 Mbit/s and of 1 Gbit/s, and queues of all lengths in front of it: what is lost there is lost to congestion, and sending on would only lose more.
+#[test]
+fn a_full_queue_is_not_taken_for_noise() {
+    println!("round trip queue     bytes |  median     max ms | sent/needed bytes   lost frames");
+    for (round_trip_us, frame_us) in [(50_000, 1200), (200, 12)] {
+        for queue_frames in [5, 20, 40, 100, 400] {
+            for bytes in [900_000, 5_000_000] {
+                full_queue(round_trip_us, frame_us, queue_frames, bytes);
+            }
+        }
+    }
+}
+
+fn full_queue(round_trip_us: u64, frame_us: u64, queue_frames: u64, bytes: usize) {
+    let mut times_us = Vec::new();
+    let (mut sent, mut lost) = (0, 0);
+    for seed in 0..SEEDS / 4 {
+        let mut world = World::new(seed, round_trip_us, bytes);
+        world.down.frame_us = frame_us;
+        world.down.queue_frames = queue_frames;
+        let report = world.run();
+        times_us.push(report.complete_us);
+        sent += report.bytes;
+        lost += report.lost;
+    }
+    times_us.sort_unstable();
+    let at = |index: usize| times_us[index] as f64 / 1000.0;
+    let ratio = sent as f64 / (SEEDS / 4 * bytes as u64) as f64;
+    println!(
+        "{round_trip_us:10} {queue_frames:5} {bytes:9} | {:7.1} {:10.1} | {ratio:17.3} {:13}",
+        at(times_us.len() / 2),
+        at(times_us.len() - 1),
+        lost / (SEEDS / 4)
+    );
+    assert!(ratio < 1.3);
+}

@@ -1,0 +1,140 @@
+//! How large the window is: what path and losses say about it.
+//!
+//! One segment in each round trip is timed, by our own clock: the answer to it tells how long the
+//! path is now. The shortest time seen is the path without queues. A loss on a path that is
+//! not longer than that is noise, of a radio or of a policer, and a smaller window would not help
+//! against it; a loss on one that is, or of too much at once, is congestion.
+
+use zeroserve_shared::flow::Flow;
+
+use crate::{
+    transport::{MAX_WINDOW_BYTES, SLOW_START_SEGMENTS, TIMING, Work},
+    wire::sequence::{after, later},
+};
+
+/// Unit of the times in a flow, in microseconds.
+const TICK_US: u32 = 64;
+
+/// Of so many segments one may be lost in a round trip for noise. BBR draws the line there, too
+/// (draft-cardwell-iccrg-bbr-congestion-control-00, section 4.2.3).
+const NOISE_SHARE: u32 = 8;
+
+/// And so many segments more, because a small window loses a fifth by chance.
+const NOISE_SEGMENTS: u32 = 3;
+
+/// What slow start may fill of a long path, in bytes for each tick of its round trip: 1 Gbit/s.
+const BYTES_PER_TICK: u32 = 125 * TICK_US;
+
+/// The clock that segments are timed by; it wraps after four seconds.
+#[inline(always)]
+const fn ticks(now_us: u32) -> u16 {
+    (now_us / TICK_US) as u16
+}
+
+/// Times a segment that is new and about to be sent, if none is timed now.
+#[inline(always)]
+pub(super) fn time(flow: &mut Flow, sequence: u32, now_us: u32) {
+    if flow.flags & TIMING == 0 && flow.response_bytes > u32::from(flow.mss) {
+        flow.flags |= TIMING;
+        flow.timed_sequence = sequence;
+        flow.timed_at_ticks = ticks(now_us);
+    }
+}
+
+/// Learns from the answer to the timed segment, or to one that was sent after it. It had not been
+/// sent before, so it cannot have been answered sooner (Karn's rule, RFC 6298 section 3).
+#[inline(always)]
+pub(super) fn observe(flow: &mut Flow, work: &Work) {
+    let lost = u32::from(flow.lost_segments);
+    let segments = flow.window / u32::from(flow.mss).max(1);
+    if lost > segments / NOISE_SHARE + NOISE_SEGMENTS && is_tolerant(flow) {
+        reduce(flow);
+        flow.lost_segments = 0;
+    }
+    let seen = later(work.held_end, flow.send_unacknowledged);
+    if flow.flags & TIMING == 0 || !after(seen, flow.timed_sequence) {
+        return;
+    }
+    flow.flags &= !TIMING;
+    let trip = ticks(work.arrival.now_us).wrapping_sub(flow.timed_at_ticks).max(1);
+    if flow.shortest_ticks == 0 || trip < flow.shortest_ticks {
+        flow.shortest_ticks = trip;
+        allow_slow_start(flow);
+    }
+    if trip - flow.shortest_ticks > queue_ticks(flow.shortest_ticks) {
+        if flow.window < flow.slow_start_threshold {
+            // HyStart (RFC 9406): a queue has begun to fill.
+            flow.slow_start_threshold = flow.window;
+        }
+        if flow.lost_segments > 0 && is_tolerant(flow) {
+            reduce(flow);
+        }
+    }
+    flow.lost_segments = 0;
+}
+
+/// By how much a trip is longer than the shortest once there is a queue (RFC 9406 section 4.2).
+#[inline(always)]
+const fn queue_ticks(shortest_ticks: u16) -> u16 {
+    const LEAST: u16 = (4000 / TICK_US) as u16;
+    const MOST: u16 = (16_000 / TICK_US) as u16;
+    let share = shortest_ticks / 8;
+    if share < LEAST {
+        LEAST
+    } else if share > MOST {
+        MOST
+    } else {
+        share
+    }
+}
+
+/// Lets the first slow start go on for as long as the path is known to need.
+#[inline(always)]
+fn allow_slow_start(flow: &mut Flow) {
+    let first = SLOW_START_SEGMENTS * u32::from(flow.mss);
+    let room = u32::from(flow.shortest_ticks) * BYTES_PER_TICK;
+    if flow.slow_start_threshold == first && room > first {
+        flow.slow_start_threshold = if room > MAX_WINDOW_BYTES { MAX_WINDOW_BYTES } else { room };
+    }
+}
+
+/// Whether a loss may be noise: not before the path has been measured.
+#[inline(always)]
+pub(super) const fn is_tolerant(flow: &Flow) -> bool {
+    flow.shortest_ticks > 0
+}
+
+/// Takes note of lost segments.
+#[inline(always)]
+pub(super) const fn count_lost(flow: &mut Flow, segments: u32) {
+    flow.lost_segments = flow.lost_segments.saturating_add(segments as u16);
+}
+
+/// Reduces the window as CUBIC does (RFC 9438 section 4.6), but to four segments at least. The
+/// RFC says two, but the acknowledgments of two are easily all lost, and nothing here would notice.
+#[inline(always)]
+pub(super) fn reduce(flow: &mut Flow) {
+    let reduced = (u64::from(flow.window) * 7 / 10) as u32;
+    let least = 4 * u32::from(flow.mss);
+    flow.window = if reduced > least { reduced } else { least };
+    flow.slow_start_threshold = flow.window;
+}
+
+/// Slow start below the threshold (RFC 5681 section 3.1, counting bytes as RFC 3465 does), then
+/// half a segment for each window until it is as large as before the reduction, and then one
+/// (RFC 9438 section 4.3).
+#[inline(always)]
+pub(super) fn grow(flow: &mut Flow, newly: u32) {
+    let more = if flow.window < flow.slow_start_threshold {
+        let room = flow.slow_start_threshold - flow.window;
+        if newly < room { newly } else { room }
+    } else if flow.window > 0 {
+        let part = u64::from(newly) * u64::from(flow.mss) / u64::from(flow.window);
+        let is_back = u64::from(flow.window) * 7 / 10 >= u64::from(flow.slow_start_threshold);
+        (if is_back { part } else { part / 2 }) as u32
+    } else {
+        0
+    };
+    let window = flow.window.saturating_add(more);
+    flow.window = if window > MAX_WINDOW_BYTES { MAX_WINDOW_BYTES } else { window };
+}
