@@ -285,7 +285,7 @@ fn a_cookie_is_worth_nothing_to_another_port_or_a_few_bytes_later() -> Result<()
         if description == "another sequence number" {
             // It may have overtaken the first bytes, so the client is told what is missing.
             assert_eq!(outcome.verdict, Verdict::Tx, "{description}");
-            let told = Segment::read(&outcome.frame)?.tcp.acknowledgment_number;
+            let told = zeroserve_tests::frames::Segment::read(&outcome.frame)?.tcp.acknowledgment_number;
             assert_eq!(told, next.sequence_number);
         } else {
             assert_eq!(outcome.reason, Some(Reason::UnknownConnection), "{description}");
