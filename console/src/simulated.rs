@@ -117,7 +117,7 @@ impl Simulated {
             events: BTreeMap::new(),
             lost: None,
             leaving: vec![
-                (Reason::NotIpv4, 3),
+                (Reason::NotIp, 3),
                 (Reason::OtherPort, 24),
                 (Reason::ResetByPeer, 5),
                 (Reason::UnknownConnection, 2),

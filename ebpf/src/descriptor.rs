@@ -73,7 +73,7 @@ pub struct Descriptor {
     /// How often the last segment is sent again.
     pub repeats: u16,
     /// Keeps the layout free of padding.
-    pub reserved: u16,
+    pub reserved: [u16; 3],
     /// What to send, in order.
     pub ranges: [Range; MAX_RANGES],
 }
@@ -81,7 +81,7 @@ pub struct Descriptor {
 /// Bytes of a [`Descriptor`].
 pub const DESCRIPTOR_BYTES: usize = size_of::<Descriptor>();
 
-const _: () = zeroserve_shared::size_is::<Descriptor, 92>();
+const _: () = zeroserve_shared::size_is::<Descriptor, 96>();
 
 /// The slice of the response that clone number `index` carries, the last one `repeats` times more;
 /// empty if it is one too many.

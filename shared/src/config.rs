@@ -56,6 +56,18 @@ pub const HOSTS: u32 = 1;
 /// An address the programs answer for: IPv6, or IPv4 mapped into it (RFC 4291 section 2.5.5.2).
 pub type Address = [u8; 16];
 
+/// The key of the map `ADDRESSES`: an address, and the VLAN that it has there.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Local {
+    /// The address.
+    pub address: Address,
+    /// The VLANs of the interface that it belongs to, as in [`FlowKey`](crate::flow::FlowKey).
+    pub vlans: [[u8; 2]; 2],
+}
+
+const _: () = crate::size_is::<Local, 20>();
+
 /// Maps an IPv4 address, in network byte order, into an [`Address`].
 #[inline(always)]
 pub const fn mapped(v4: [u8; 4]) -> Address {

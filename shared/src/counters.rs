@@ -38,6 +38,8 @@ pub struct Counters {
     pub requests: u64,
     /// Segments sent again because they were lost, or seemed to be.
     pub segments_repaired: u64,
+    /// Flows whose segments were made smaller because a router told that they are too large.
+    pub flows_narrowed: u64,
     /// Requests by [`Refusal`], for those that were refused. They count as `requests` as well.
     pub refusals: [u64; Refusal::COUNT],
 }
@@ -57,6 +59,7 @@ impl Counters {
         flows_removed: 0,
         requests: 0,
         segments_repaired: 0,
+        flows_narrowed: 0,
         refusals: [0; Refusal::COUNT],
     };
 
@@ -75,6 +78,7 @@ impl Counters {
             flows_removed,
             requests,
             segments_repaired,
+            flows_narrowed,
             refusals,
         } = other;
         self.packets_in += packets_in;
@@ -86,6 +90,7 @@ impl Counters {
         self.flows_removed += flows_removed;
         self.requests += requests;
         self.segments_repaired += segments_repaired;
+        self.flows_narrowed += flows_narrowed;
         for (sum, value) in self.verdicts.iter_mut().zip(verdicts) {
             *sum += value;
         }

@@ -12,7 +12,7 @@ pub const LINK: &str = "link";
 
 /// Array of one [`Config`](crate::config::Config).
 pub const CONFIG: &str = "CONFIG";
-/// Hash from [`Address`](crate::config::Address) to a byte that means nothing.
+/// Hash from [`Local`](crate::config::Local) to a byte that means nothing.
 pub const ADDRESSES: &str = "ADDRESSES";
 /// Per-CPU array of one [`Counters`](crate::counters::Counters).
 pub const COUNTERS: &str = "COUNTERS";
@@ -80,5 +80,5 @@ pub const LOSSY_FLOWS: u32 = 1 << 13;
 pub const DEFAULT_ROUTES: u32 = 1 << 14;
 /// Version slots for each route: the one served, and one that transfers in flight still use.
 pub const VERSIONS_PER_ROUTE: u32 = 2;
-/// Addresses that one interface can have.
+/// Addresses that one interface can have, those in its VLANs included.
 pub const MAX_ADDRESSES: u32 = 256;

@@ -92,20 +92,26 @@ macro_rules! reasons {
 }
 
 reasons! {
-    NotIpv4, Pass, Normal, "not-ipv4",
-        "The frame carries something other than IPv4 (ARP, IPv6, VLAN) and belongs to the kernel.";
+    NotIp, Pass, Normal, "not-ip",
+        "The frame carries something other than IP (ARP, for instance) and belongs to the kernel.";
     NotTcp, Pass, Normal, "not-tcp",
-        "The packet is IPv4 but not TCP and belongs to the kernel.";
+        "The packet is IP but not TCP and belongs to the kernel.";
     OtherPort, Pass, Normal, "other-port",
         "The TCP segment is for another port and belongs to the kernel.";
     NotLocal, Pass, Normal, "not-local",
-        "The destination address is not one of this interface, so the packet is on its way elsewhere.";
+        "The destination address is not one of this interface in that VLAN, so the packet is on its way elsewhere.";
     MalformedHeader, Pass, Refused, "malformed-header",
         "A header is truncated or contradicts its own length; the kernel judges it.";
     IpOptions, Pass, Normal, "ip-options",
         "The IPv4 header carries options, which only the kernel handles.";
     IpFragment, Pass, Normal, "ip-fragment",
         "The packet is a fragment, and only the kernel reassembles.";
+    Ipv6Extension, Pass, Normal, "ipv6-extension",
+        "The IPv6 packet carries an extension header, a fragment's for instance, which only the kernel handles.";
+    PathMtuNoted, Drop, Normal, "path-mtu-noted",
+        "A router told that a flow's segments are too large for a link; they are small enough by now, with nothing to send again.";
+    PathMtuRefused, Drop, Refused, "path-mtu-refused",
+        "An ICMP message that claims a flow's segments to be too large quotes one that is not on its way, or an impossible size (RFC 5927, RFC 8201).";
     UnknownConnection, Pass, Normal, "unknown-connection",
         "The segment belongs to no flow and carries no valid SYN cookie, so the kernel answers it.";
     HandshakeComplete, Drop, Normal, "handshake-complete",

@@ -3,10 +3,12 @@
 
 use anyhow::{Context, Result, ensure};
 use etherparse::{
-    Ethernet2Header, IpHeaders, IpNumber, Ipv4Header, NetSlice, PacketBuilder, SlicedPacket,
-    TcpHeader, TcpOptionElement, TransportSlice,
+    Ethernet2Header, IpHeaders, IpNumber, Ipv4Header, Ipv6Header, NetSlice, PacketBuilder,
+    SlicedPacket, TcpHeader, TcpOptionElement, TransportSlice,
 };
-use zeroserve_tui::net::veth::{CLIENT_ADDRESS, SERVER_ADDRESS};
+use zeroserve_tui::net::veth::{
+    CLIENT_ADDRESS, CLIENT_ADDRESS_V6, SERVER_ADDRESS, SERVER_ADDRESS_V6,
+};
 
 /// Link-layer address of the client.
 pub const CLIENT_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
@@ -71,20 +73,69 @@ pub fn ipv4() -> Ipv4Header {
     Ipv4Header { dont_fragment: true, identification: 0x1234, ..header.expect("a short payload") }
 }
 
+/// An IPv6 header from the client to the server.
+pub fn ipv6() -> Ipv6Header {
+    Ipv6Header {
+        traffic_class: 0xb8,
+        flow_label: FLOW_LABEL.try_into().expect("20 bits"),
+        next_header: IpNumber::TCP,
+        hop_limit: 64,
+        source: CLIENT_ADDRESS_V6.octets(),
+        destination: SERVER_ADDRESS_V6.octets(),
+        // Filled in when the frame is built.
+        payload_length: 0,
+    }
+}
+
+/// The flow label of the client's IPv6 packets.
+pub const FLOW_LABEL: u32 = 0xb_1234;
+
 /// A frame from the client to the server, with valid lengths and checksums.
 pub fn frame(tcp: TcpHeader, payload: &[u8]) -> Vec<u8> {
     frame_in(ipv4(), tcp, payload)
 }
 
 /// As [`frame`], with the IPv4 header given.
+pub fn frame_in(ipv4: Ipv4Header, tcp: TcpHeader, payload: &[u8]) -> Vec<u8> {
+    frame_over(IpHeaders::Ipv4(ipv4, Default::default()), tcp, payload)
+}
+
+/// As [`frame`], with the IPv6 header given.
+pub fn frame_in_v6(ipv6: Ipv6Header, tcp: TcpHeader, payload: &[u8]) -> Vec<u8> {
+    frame_over(IpHeaders::Ipv6(ipv6, Default::default()), tcp, payload)
+}
+
+/// A VLAN tag: the EtherType that says that it is one, and its priority and identifier.
+pub type Tag = [u16; 2];
+
+/// A frame with tags put into it, the outer one first.
+pub fn tagged(tags: &[Tag], frame: &[u8]) -> Vec<u8> {
+    let (addresses, rest) = frame.split_at(12);
+    let tags = tags.iter().flatten().flat_map(|word| word.to_be_bytes());
+    addresses.iter().copied().chain(tags).chain(rest.iter().copied()).collect()
+}
+
+/// Takes the tags out of a frame, and returns them.
+fn untagged(frame: &[u8]) -> (Vec<Tag>, Vec<u8>) {
+    let word = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
+    let mut tags = Vec::new();
+    let mut at = 12;
+    while frame.len() >= at + 6 && [0x8100, 0x88a8].contains(&word(at)) {
+        tags.push([word(at), word(at + 2)]);
+        at += 4;
+    }
+    (tags, [&frame[..12.min(frame.len())], &frame[at.min(frame.len())..]].concat())
+}
+
+/// A frame from the client to the server over any network layer, with valid lengths and checksums.
 ///
 /// # Panics
 ///
 /// Where the payload is too long.
-pub fn frame_in(ipv4: Ipv4Header, tcp: TcpHeader, payload: &[u8]) -> Vec<u8> {
+pub fn frame_over(ip: IpHeaders, tcp: TcpHeader, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
     PacketBuilder::ethernet2(CLIENT_MAC, SERVER_MAC)
-        .ip(IpHeaders::Ipv4(ipv4, Default::default()))
+        .ip(ip)
         .tcp_header(tcp)
         .write(&mut frame, payload)
         .expect("a payload that fits");
@@ -96,8 +147,10 @@ pub fn frame_in(ipv4: Ipv4Header, tcp: TcpHeader, payload: &[u8]) -> Vec<u8> {
 pub struct Segment {
     /// Link-layer header.
     pub ethernet: Ethernet2Header,
-    /// IPv4 header.
-    pub ipv4: Ipv4Header,
+    /// VLAN tags, the outer one first.
+    pub tags: Vec<Tag>,
+    /// Network-layer header.
+    pub ip: IpHeaders,
     /// TCP header.
     pub tcp: TcpHeader,
     /// What it carries.
@@ -105,36 +158,40 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Reads a frame that must be a whole TCP segment over IPv4, with valid lengths and checksums.
+    /// Reads a frame that must be a whole TCP segment, with valid lengths and checksums.
     ///
     /// # Errors
     ///
     /// Where it is not.
     pub fn read(frame: &[u8]) -> Result<Self> {
-        let sliced = SlicedPacket::from_ethernet(frame).context("the frame makes no sense")?;
+        let (tags, frame) = untagged(frame);
+        let sliced = SlicedPacket::from_ethernet(&frame).context("the frame makes no sense")?;
         let ethernet = sliced.link.as_ref().and_then(|link| link.to_header()?.ethernet2());
-        let Some(NetSlice::Ipv4(net)) = &sliced.net else { anyhow::bail!("no IPv4: {sliced:?}") };
         let Some(TransportSlice::Tcp(transport)) = &sliced.transport else {
             anyhow::bail!("no TCP: {sliced:?}");
         };
-        let segment = Self {
-            ethernet: ethernet.context("no Ethernet")?,
-            ipv4: net.header().to_header(),
-            tcp: transport.to_header(),
-            payload: transport.payload().to_vec(),
+        let (tcp, payload) = (transport.to_header(), transport.payload().to_vec());
+        let (ip, bytes, sum) = match &sliced.net {
+            Some(NetSlice::Ipv4(slice)) => {
+                let header = slice.header().to_header();
+                let sum = header.calc_header_checksum();
+                ensure!(header.header_checksum == sum, "the IPv4 checksum is wrong: {header:?}");
+                let tcp_sum = tcp.calc_checksum_ipv4(&header, &payload)?;
+                let bytes = usize::from(header.total_len);
+                (IpHeaders::Ipv4(header, Default::default()), bytes, tcp_sum)
+            }
+            Some(NetSlice::Ipv6(slice)) => {
+                let header = slice.header().to_header();
+                let tcp_sum = tcp.calc_checksum_ipv6(&header, &payload)?;
+                let bytes = Ipv6Header::LEN + usize::from(header.payload_length);
+                (IpHeaders::Ipv6(header, Default::default()), bytes, tcp_sum)
+            }
+            _ => anyhow::bail!("no IP: {sliced:?}"),
         };
-        let Self { ipv4, tcp, payload, .. } = &segment;
-        ensure!(
-            frame.len() == Ethernet2Header::LEN + usize::from(ipv4.total_len),
-            "the frame has {} bytes, its IPv4 packet {}",
-            frame.len(),
-            ipv4.total_len
-        );
-        let sum = ipv4.calc_header_checksum();
-        ensure!(ipv4.header_checksum == sum, "the IPv4 checksum is wrong: {ipv4:?}");
-        let sum = tcp.calc_checksum_ipv4(ipv4, payload)?;
+        let expected = Ethernet2Header::LEN + bytes;
+        ensure!(frame.len() == expected, "the frame has {} bytes, not {expected}", frame.len());
         ensure!(tcp.checksum == sum, "the TCP checksum is not {sum:#x}: {tcp:?}");
-        Ok(segment)
+        Ok(Self { ethernet: ethernet.context("no Ethernet")?, tags, ip, tcp, payload })
     }
 
     /// Checks that it goes back to where [`frame`]s come from.
@@ -144,11 +201,21 @@ impl Segment {
     /// Where it does not.
     pub fn check_addressed_to_client(&self) {
         assert_eq!((self.ethernet.source, self.ethernet.destination), (SERVER_MAC, CLIENT_MAC));
-        let addresses = (SERVER_ADDRESS.octets(), CLIENT_ADDRESS.octets());
-        assert_eq!((self.ipv4.source, self.ipv4.destination), addresses);
+        match &self.ip {
+            IpHeaders::Ipv4(header, _) => {
+                let addresses = (SERVER_ADDRESS.octets(), CLIENT_ADDRESS.octets());
+                assert_eq!((header.source, header.destination), addresses);
+                assert!(header.time_to_live >= 32, "it may not arrive: {header:?}");
+            }
+            IpHeaders::Ipv6(header, _) => {
+                let addresses = (SERVER_ADDRESS_V6.octets(), CLIENT_ADDRESS_V6.octets());
+                assert_eq!((header.source, header.destination), addresses);
+                assert!(header.hop_limit >= 32, "it may not arrive: {header:?}");
+                assert_eq!(header.flow_label.value(), FLOW_LABEL);
+            }
+        }
         let ports = (SERVER_PORT, CLIENT_PORT);
         assert_eq!((self.tcp.source_port, self.tcp.destination_port), ports);
-        assert!(self.ipv4.time_to_live >= 32, "it may not arrive: {:?}", self.ipv4);
     }
 
     /// The names of the flags that are set.

@@ -113,6 +113,36 @@ impl Lab {
         Ok(published)
     }
 
+    /// Opens the server anew where it runs, as every command does: it takes note then of what has
+    /// changed about the interface.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be opened.
+    pub fn reopen(&mut self) -> Result<()> {
+        let interface = self.interface().to_owned();
+        self.live = self.server.network.server.run(|| Live::open(&interface))??;
+        Ok(())
+    }
+
+    /// Runs `ip` on the server's end.
+    ///
+    /// # Errors
+    ///
+    /// Where it fails.
+    pub fn server_ip(&self, arguments: &[&str]) -> Result<()> {
+        run(&self.server.network.server, "ip", arguments)
+    }
+
+    /// Runs `ip` on the client's end.
+    ///
+    /// # Errors
+    ///
+    /// Where it fails.
+    pub fn client_ip(&self, arguments: &[&str]) -> Result<()> {
+        run(self.client(), "ip", arguments)
+    }
+
     /// The address of a path, for clients that take one.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.server.address().ip())
@@ -186,6 +216,19 @@ impl Lab {
             .find(|(other, _)| *other == index)
             .map_or_else(RouteHits::default, |found| found.1))
     }
+}
+
+/// Runs a program in a namespace.
+///
+/// # Errors
+///
+/// Where it fails.
+pub fn run(namespace: &Namespace, program: &str, arguments: &[&str]) -> Result<()> {
+    require_program(program);
+    let output = namespace.command(program).args(arguments).output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program} {}: {errors}", arguments.join(" "));
+    Ok(())
 }
 
 /// The answer that serves a body.

@@ -13,7 +13,7 @@ use zeroserve_tests::{
     bench::Bench,
     frames::{
         CLIENT_ISN, CLIENT_MAC, LINUX_OPTIONS, REQUEST, SERVER_MAC, ack, frame, frame_in, ipv4,
-        syn, tcp,
+        syn, tagged, tcp,
     },
 };
 use zeroserve_tui::net::veth::{CLIENT_ADDRESS, SERVER_ADDRESS};
@@ -47,27 +47,6 @@ fn udp() -> Vec<u8> {
     frame
 }
 
-fn ipv6() -> Vec<u8> {
-    let mut frame = Vec::new();
-    PacketBuilder::ethernet2(CLIENT_MAC, SERVER_MAC)
-        .ipv6([1; 16], [2; 16], 64)
-        .tcp_header(syn(&[]))
-        .write(&mut frame, &[])
-        .expect("a frame");
-    frame
-}
-
-fn vlan() -> Vec<u8> {
-    let mut frame = Vec::new();
-    PacketBuilder::ethernet2(CLIENT_MAC, SERVER_MAC)
-        .single_vlan(etherparse::VlanId::try_new(7).expect("a VLAN"))
-        .ipv4(CLIENT_ADDRESS.octets(), SERVER_ADDRESS.octets(), 64)
-        .tcp_header(syn(&[]))
-        .write(&mut frame, &[])
-        .expect("a frame");
-    frame
-}
-
 /// A SYN in an IPv4 header that has been tampered with after its checksum was made.
 fn edited(edit: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut frame = frame(syn(&LINUX_OPTIONS), &[]);
@@ -82,9 +61,8 @@ fn unanswered() -> Vec<(&'static str, Vec<u8>, Reason)> {
     let options = Ipv4Options::try_from(&[1, 1, 1, 0][..]).expect("four bytes of padding");
     let fragment_offset = 8.try_into().expect("a fragment offset");
     vec![
-        ("an ARP request", arp(), Reason::NotIpv4),
-        ("IPv6", ipv6(), Reason::NotIpv4),
-        ("a tagged frame", vlan(), Reason::NotIpv4),
+        ("an ARP request", arp(), Reason::NotIp),
+        ("a tagged ARP request", tagged(&[[0x8100, 7]], &arp()), Reason::NotIp),
         ("a UDP datagram for the served port", udp(), Reason::NotTcp),
         (
             "a SYN for ssh",
@@ -285,7 +263,8 @@ fn a_cookie_is_worth_nothing_to_another_port_or_a_few_bytes_later() -> Result<()
         if description == "another sequence number" {
             // It may have overtaken the first bytes, so the client is told what is missing.
             assert_eq!(outcome.verdict, Verdict::Tx, "{description}");
-            let told = zeroserve_tests::frames::Segment::read(&outcome.frame)?.tcp.acknowledgment_number;
+            let told =
+                zeroserve_tests::frames::Segment::read(&outcome.frame)?.tcp.acknowledgment_number;
             assert_eq!(told, next.sequence_number);
         } else {
             assert_eq!(outcome.reason, Some(Reason::UnknownConnection), "{description}");

@@ -1,22 +1,21 @@
 //! Checks an interface, loads the programs and puts them on it.
 
-use std::{net::IpAddr, time::SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context, anyhow};
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, MapData, xdp::DevMap},
+    maps::{Array, MapData, xdp::DevMap},
     programs::{ProgramError, Xdp, XdpMode, links::FdLink, loaded_programs},
 };
 use zeroserve_shared::{
-    config::{ABI, Address, Config, mapped},
-    map::{
-        DEFAULT_FLOWS, DEFAULT_ROUTES, EGRESS_PROGRAM, FANOUTS, LINK, MAX_ADDRESSES, XDP_PROGRAM,
-    },
+    config::{ABI, Config, Local},
+    map::{DEFAULT_FLOWS, DEFAULT_ROUTES, EGRESS_PROGRAM, FANOUTS, LINK, XDP_PROGRAM},
     route::{FIRST_ROUTE, FixedRoute},
 };
 
 use super::{
+    addresses,
     capabilities::{self, NotPermitted},
     clock,
     ledger::Ledger,
@@ -144,7 +143,7 @@ pub enum AttachError {
     },
     /// There is nothing to answer for.
     #[error(
-        "{0} has no IPv4 address to answer for; give it one, for instance with \
+        "neither {0} nor a VLAN on it has an address to answer for; give it one, for instance with \
          `ip address add 192.0.2.1/24 dev {0}`"
     )]
     NoAddress(String),
@@ -155,7 +154,7 @@ pub enum AttachError {
 
 /// Attaches a server: nothing, or a whole one.
 pub(super) fn attach(options: &AttachOptions) -> Result<Live, AttachError> {
-    let interface = check(&options.interface)?;
+    let (interface, locals) = check(&options.interface)?;
     let folder = match NewFolder::create(&options.interface) {
         Ok(folder) => folder,
         Err(NewFolderError::Exists) => return Err(why_taken(&options.interface)),
@@ -167,7 +166,7 @@ pub(super) fn attach(options: &AttachOptions) -> Result<Live, AttachError> {
     let routes = options.max_routes.saturating_add(FIRST_ROUTE);
     let mut ebpf = object::load(Sizes { routes, flows: options.max_flows })?;
     pin_maps(&ebpf, &folder)?;
-    fill_maps(options, routes, &interface, &folder)?;
+    fill_maps(options, routes, &interface, &locals, &folder)?;
     aim_fanouts(&mut ebpf, interface.index)?;
     attach_program(&mut ebpf, &interface, &folder)?;
     let live = Live::open(&options.interface).map_err(|error| match error {
@@ -179,12 +178,13 @@ pub(super) fn attach(options: &AttachOptions) -> Result<Live, AttachError> {
 }
 
 /// Everything that can be known before anything is changed.
-fn check(name: &str) -> Result<Interface, AttachError> {
+fn check(name: &str) -> Result<(Interface, Vec<Local>), AttachError> {
     let mut all = interfaces::list()?;
     let Some(position) = all.iter().position(|interface| interface.name == name) else {
         let known = all.into_iter().map(|interface| interface.name).collect();
         return Err(AttachError::NoSuchInterface { interface: name.to_owned(), known });
     };
+    let locals = addresses::locals(&all, all[position].index);
     let interface = all.swap_remove(position);
     capabilities::check()?;
     if let Some(xdp) = interface.xdp {
@@ -203,10 +203,10 @@ fn check(name: &str) -> Result<Interface, AttachError> {
             mode: xdp.mode.name(),
         });
     }
-    if !interface.addresses.iter().any(IpAddr::is_ipv4) {
+    if locals.is_empty() {
         return Err(AttachError::NoAddress(name.to_owned()));
     }
-    Ok(interface)
+    Ok((interface, locals))
 }
 
 fn program_name(id: u32) -> String {
@@ -241,6 +241,7 @@ fn fill_maps(
     options: &AttachOptions,
     routes: u32,
     interface: &Interface,
+    locals: &[Local],
     folder: &NewFolder,
 ) -> anyhow::Result<()> {
     let mut maps = Maps::open(folder.path())?;
@@ -253,32 +254,18 @@ fn fill_maps(
         if_index: interface.index,
         max_routes: routes,
         port: options.port,
-        mtu: u16::try_from(interface.mtu_bytes).unwrap_or(u16::MAX),
+        mtu: interface.mtu_u16(),
         flags: 0,
         reserved: 0,
     };
     maps.config.set(0, Raw(config), 0).context("cannot write the map CONFIG")?;
-    write_addresses(&mut maps.addresses, &interface.addresses)?;
+    addresses::write(&mut maps.addresses, locals)?;
     let mut ledger = Ledger::read(&mut maps)?;
     let mut publisher = Publisher::new(&mut maps, &mut ledger, config.path_key);
     for route in FixedRoute::ALL {
         publisher.put(&RouteName::Fixed(*route), &Rendered::fixed(*route))?;
     }
     publisher.commit()
-}
-
-fn write_addresses(
-    map: &mut HashMap<MapData, Address, u8>,
-    addresses: &[IpAddr],
-) -> anyhow::Result<()> {
-    for address in addresses.iter().take(MAX_ADDRESSES as usize) {
-        let key = match address {
-            IpAddr::V4(address) => mapped(address.octets()),
-            IpAddr::V6(address) => address.octets(),
-        };
-        map.insert(key, 0, 0).context("cannot write the map ADDRESSES")?;
-    }
-    Ok(())
 }
 
 fn random_key() -> anyhow::Result<[u64; 2]> {

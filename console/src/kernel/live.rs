@@ -16,6 +16,7 @@ use zeroserve_shared::{
 };
 
 use super::{
+    addresses,
     attach::{self, AttachError, AttachOptions},
     capabilities::{self, NotPermitted},
     clock,
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::{
     content::{RenderError, Rendered, RoutePath},
-    net::interfaces,
+    net::interfaces::{self, Interface},
     observe::{Seen, Wanted},
     server::{Change, ChangeError, Identity, RouteInfo, RouteName, Sample, Server},
 };
@@ -158,13 +159,20 @@ impl Live {
         let Some(if_index) = if_index else {
             return Err(OpenError::Stale(interface.to_owned()));
         };
-        let maps = Maps::open(&folder)?;
-        let config = maps.config()?;
+        let mut maps = Maps::open(&folder)?;
+        let mut config = maps.config()?;
         if config.abi != ABI {
             return Err(OpenError::OtherAbi { interface: interface.to_owned(), found: config.abi });
         }
+        let around = surroundings(interface, program_id);
+        if let Some((own, all)) = &around {
+            addresses::write(&mut maps.addresses, &addresses::locals(all, own.index))?;
+            config.mtu = own.mtu_u16();
+            maps.config.set(0, Raw(config), 0).context("cannot write the map CONFIG")?;
+        }
+        let own = around.map(|(own, _)| own);
         let mut live = Self {
-            identity: identify(interface, if_index, program_id, &config, &maps)?,
+            identity: identify(interface, if_index, program_id, own, &config, &maps)?,
             folder,
             config,
             maps,
@@ -350,27 +358,35 @@ impl Server for Live {
     }
 }
 
+/// The interface that carries the program, and all there are beside it; nothing if it lies in
+/// another network namespace than this process.
+fn surroundings(interface: &str, program_id: u32) -> Option<(Interface, Vec<Interface>)> {
+    let all = interfaces::list().ok()?;
+    let own = all.iter().find(|found| {
+        found.name == interface && found.xdp.is_some_and(|xdp| xdp.program_id == program_id)
+    })?;
+    Some((own.clone(), all))
+}
+
 fn identify(
     interface: &str,
     if_index: u32,
     program_id: u32,
+    own: Option<Interface>,
     config: &Config,
     maps: &Maps,
 ) -> anyhow::Result<Identity> {
     let flow_capacity = maps.flow_table.capacity()?;
-    let mut addresses = Vec::new();
-    for address in maps.addresses.keys() {
-        let address = Ipv6Addr::from(address.context("cannot read the map ADDRESSES")?);
-        addresses.push(address.to_canonical());
-    }
+    let mut addresses: Vec<_> = addresses::read(&maps.addresses)?
+        .into_iter()
+        .map(|local| Ipv6Addr::from(local.address).to_canonical())
+        .collect();
     addresses.sort();
-    // The interface may lie in another network namespace than this process.
-    let found = interfaces::find(interface).unwrap_or_default();
-    let same = found.filter(|found| found.xdp.is_some_and(|xdp| xdp.program_id == program_id));
+    addresses.dedup();
     Ok(Identity {
         interface: interface.to_owned(),
         if_index,
-        driver: same.and_then(|interface| interface.driver),
+        driver: own.and_then(|interface| interface.driver),
         mode: "native",
         program_id,
         port: config.port,

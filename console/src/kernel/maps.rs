@@ -13,7 +13,7 @@ use aya::{
 use aya_obj::generated::bpf_map_type;
 use zerocopy::{FromBytes, IntoBytes};
 use zeroserve_shared::{
-    config::{Address, Config},
+    config::Config,
     counters::{Counters, RouteHits},
     flow::{Flow, FlowKey},
     map,
@@ -23,7 +23,7 @@ use zeroserve_shared::{
     route::{Detail, Route, VersionInfo},
 };
 
-use super::sys::Table;
+use super::{addresses::Addresses, sys::Table};
 
 /// Name of the pin of a map that only consoles use: one number that rises with every change of
 /// the routes, by which each console sees what another one did.
@@ -54,7 +54,7 @@ unsafe impl<const BYTES: usize, const SUMS: usize> Pod for RawBlock<BYTES, SUMS>
 /// All maps that user space reads or writes.
 pub(super) struct Maps {
     pub(super) config: Array<MapData, Raw<Config>>,
-    pub(super) addresses: HashMap<MapData, Address, u8>,
+    pub(super) addresses: Addresses,
     pub(super) counters: PerCpuArray<MapData, Raw<Counters>>,
     pub(super) flows: HashMap<MapData, Raw<FlowKey>, Raw<Flow>>,
     pub(super) flow_table: Table<FlowKey, Flow>,

@@ -16,6 +16,7 @@
 //! | `sample` | what the counters and routes say |
 //! | `sys` | the few calls of `bpf(2)` that aya does not offer |
 
+mod addresses;
 mod attach;
 mod capabilities;
 mod clock;

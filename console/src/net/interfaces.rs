@@ -8,7 +8,7 @@ use anyhow::Context;
 use futures::TryStreamExt;
 use rtnetlink::packet_route::{
     address::AddressAttribute,
-    link::{LinkAttribute, LinkInfo, LinkMessage, LinkXdp, XdpAttached},
+    link::{InfoData, InfoVlan, LinkAttribute, LinkInfo, LinkMessage, LinkXdp, XdpAttached},
 };
 
 /// A network interface.
@@ -26,6 +26,24 @@ pub struct Interface {
     pub xdp: Option<Xdp>,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
+    /// What it is part of, if it is one of the VLANs of another interface.
+    pub vlan: Option<Vlan>,
+}
+
+impl Interface {
+    /// The largest packet it carries, as the programs are told. Loopback's is larger than that.
+    pub fn mtu_u16(&self) -> u16 {
+        u16::try_from(self.mtu_bytes).unwrap_or(u16::MAX)
+    }
+}
+
+/// A VLAN of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vlan {
+    /// Index of the interface that carries its packets, with a tag.
+    pub parent_index: u32,
+    /// What the tag says: 0 to 4095.
+    pub id: u16,
 }
 
 /// An XDP program attached to an interface.
@@ -112,6 +130,7 @@ fn interface(link: &LinkMessage) -> Interface {
         driver: None,
         xdp: None,
         addresses: Vec::new(),
+        vlan: vlan(&link.attributes),
     };
     for attribute in &link.attributes {
         match attribute {
@@ -131,6 +150,27 @@ fn interface(link: &LinkMessage) -> Interface {
         interface.driver = hardware_driver(&interface.name);
     }
     interface
+}
+
+/// The VLAN that a link is.
+fn vlan(attributes: &[LinkAttribute]) -> Option<Vlan> {
+    let parent_index = attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Link(index) => Some(*index),
+        _ => None,
+    })?;
+    let id = attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(infos) => infos.iter().find_map(vlan_id),
+        _ => None,
+    })?;
+    Some(Vlan { parent_index, id })
+}
+
+fn vlan_id(info: &LinkInfo) -> Option<u16> {
+    let LinkInfo::Data(InfoData::Vlan(properties)) = info else { return None };
+    properties.iter().find_map(|property| match property {
+        InfoVlan::Id(id) => Some(*id),
+        _ => None,
+    })
 }
 
 /// The driver of a physical device; virtual ones have none in sysfs.

@@ -41,7 +41,8 @@ pub struct Namespace {
 
 impl Namespace {
     /// Makes a namespace. Its name, which `ip netns` lists, is made unique with the process id
-    /// and a count: `zeroserve-<name>-<pid>-<count>`. Interfaces in it speak IPv4 only.
+    /// and a count: `zeroserve-<name>-<pid>-<count>`. Interfaces in it use
+    /// an IPv6 address as soon as they have it.
     ///
     /// # Errors
     ///
@@ -172,17 +173,28 @@ fn unshare_onto(path: &Path) -> Result<File> {
     // The thread's own entry: `/proc/self` is that of the main thread, which has not moved.
     let own = "/proc/thread-self/ns/net";
     mount(Some(own), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-    silence()?;
+    settle()?;
     Ok(File::open(own)?)
 }
 
-/// Turns IPv6 off for the interfaces to come in the calling thread's namespace. Otherwise each
-/// would announce itself for a while, and packets could not be counted exactly.
-fn silence() -> io::Result<()> {
-    match fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1") {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Keeps the interfaces to come in the calling thread's namespace from asking, for a second each,
+/// whether anybody has their IPv6 address already, and for longer whether there is a router; and
+/// from repeating to multicast routers what groups they are in.
+fn settle() -> io::Result<()> {
+    let settings = [
+        ("accept_dad", "0"),
+        ("accept_ra", "0"),
+        ("router_solicitations", "0"),
+        ("mldv2_unsolicited_report_interval", "1"),
+    ];
+    for (name, value) in settings {
+        match fs::write(format!("/proc/sys/net/ipv6/conf/default/{name}"), value) {
+            // Without IPv6 there is nothing to settle.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// Unmounts and removes a namespace's name. The kernel removes the namespace, with every

@@ -1,14 +1,17 @@
 //! A private network: two namespaces and what connects them.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     process,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::Result;
 
-use super::{Namespace, VethPair, veth::SERVER_ADDRESS};
+use super::{
+    Namespace, VethPair,
+    veth::{SERVER_ADDRESS, SERVER_ADDRESS_V6},
+};
 
 /// Two network namespaces connected by a veth pair, and by nothing else to anywhere.
 pub struct PrivateNetwork {
@@ -51,7 +54,11 @@ impl PrivateNetwork {
 
     /// Where a server on the server's end is reached, by its port.
     pub fn server_at(&self, port: u16) -> SocketAddr {
-        let address: Ipv4Addr = SERVER_ADDRESS;
-        SocketAddr::new(address.into(), port)
+        SocketAddr::new(SERVER_ADDRESS.into(), port)
+    }
+
+    /// The same over IPv6.
+    pub fn server_at_v6(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(SERVER_ADDRESS_V6.into(), port)
     }
 }

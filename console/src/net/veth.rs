@@ -1,10 +1,12 @@
 //! A pair of interfaces that connects two namespaces.
 //!
-//! Addresses are from 198.18.0.0/15, which RFC 2544 sets aside for benchmarks: nobody routes them.
+//! Addresses are from 198.18.0.0/15, which RFC 2544 sets aside for benchmarks, and from fd00::/8,
+//! which is for private use (RFC 4193): nobody routes them.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::AsRawFd,
+    path::Path,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -21,8 +23,12 @@ use crate::kernel::PassThrough;
 pub const SERVER_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 /// Address of the client's end.
 pub const CLIENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
-/// Length of the prefix that both share.
-const PREFIX_BITS: u8 = 24;
+/// IPv6 address of the server's end.
+pub const SERVER_ADDRESS_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1);
+/// IPv6 address of the client's end.
+pub const CLIENT_ADDRESS_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2);
+/// Lengths of the prefixes that both share.
+const PREFIX_BITS: [u8; 2] = [24, 64];
 
 /// The longest name of an interface, in bytes (`IFNAMSIZ` less its terminator).
 const MAX_NAME_BYTES: usize = 15;
@@ -67,9 +73,11 @@ impl VethPair {
         let pair = LinkMessageBuilder::<LinkVeth>::new(server.1, client.1)
             .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
             .build();
-        let server_index = server.0.run(|| set_up(server.1, Some(pair), SERVER_ADDRESS))??;
+        let addresses = [SERVER_ADDRESS.into(), SERVER_ADDRESS_V6.into()];
+        let server_index = server.0.run(|| set_up(server.1, Some(pair), addresses))??;
+        let addresses = [CLIENT_ADDRESS.into(), CLIENT_ADDRESS_V6.into()];
         let (client_index, pass_through) = client.0.run(|| {
-            let index = set_up(client.1, None, CLIENT_ADDRESS)?;
+            let index = set_up(client.1, None, addresses)?;
             anyhow::Ok((index, PassThrough::attach(index)?))
         })??;
         Ok(Self {
@@ -82,9 +90,9 @@ impl VethPair {
     }
 }
 
-/// Adds a link where one is given, and gives the interface its address. Returns its index. Runs
-/// in the namespace that the calling thread is in.
-fn set_up(name: &str, link: Option<LinkMessage>, address: Ipv4Addr) -> Result<u32> {
+/// Adds a link where one is given, and gives the interface its addresses, that of IPv6 if the
+/// kernel has it. Returns its index. Runs in the namespace that the calling thread is in.
+fn set_up(name: &str, link: Option<LinkMessage>, addresses: [IpAddr; 2]) -> Result<u32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         let (connection, handle, _) = rtnetlink::new_connection().context("no netlink socket")?;
@@ -95,12 +103,15 @@ fn set_up(name: &str, link: Option<LinkMessage>, address: Ipv4Addr) -> Result<u3
             })?;
         }
         let index = if_nametoindex(name).with_context(|| format!("{name} is not there"))?;
-        handle
-            .address()
-            .add(index, IpAddr::V4(address), PREFIX_BITS)
-            .execute()
-            .await
-            .with_context(|| format!("cannot give {name} the address {address}"))?;
+        let has_ipv6 = Path::new("/proc/sys/net/ipv6").exists();
+        for (address, prefix_bits) in addresses.into_iter().zip(PREFIX_BITS) {
+            if address.is_ipv4() || has_ipv6 {
+                let adding = handle.address().add(index, address, prefix_bits).execute();
+                adding
+                    .await
+                    .with_context(|| format!("cannot give {name} the address {address}"))?;
+            }
+        }
         bring_up(&handle, index).await?;
         // Always the first interface of a namespace.
         bring_up(&handle, 1).await?;

@@ -12,6 +12,7 @@
 //! | `board` | which segments the client holds |
 //! | `congestion` | how large the window is |
 //! | [`conclude`] | how a burst ends |
+//! | [`narrow`](mod@narrow) | what changes when segments turn out to be too large for the path |
 
 use zeroserve_shared::flow::Flow;
 
@@ -24,10 +25,12 @@ pub mod acknowledge;
 mod board;
 pub mod conclude;
 mod congestion;
+pub mod narrow;
 pub mod plan;
 
 pub use acknowledge::acknowledge;
 pub use board::Board;
+pub use narrow::narrow;
 pub use plan::{Plan, plan};
 
 /// What the planning of a burst works on. It lies in memory, not in registers, because the

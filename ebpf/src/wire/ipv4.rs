@@ -2,8 +2,8 @@
 
 use crate::checksum;
 
-/// Protocol number of TCP.
-pub const TCP: u8 = 6;
+/// Protocol number of ICMP.
+pub const ICMP: u8 = 1;
 
 /// Version 4 and a header of five words: no options.
 const VERSION_AND_WORDS: u8 = 0x45;
@@ -74,7 +74,8 @@ impl Ipv4 {
         self.destination
     }
 
-    /// The header of a datagram back to the sender, without length and checksum.
+    /// The header of a datagram back to the sender, without length and checksum. The type of
+    /// service is zero: best effort, and no ECN, which was not negotiated.
     #[inline(always)]
     pub const fn reply(&self) -> Self {
         Self {
@@ -89,6 +90,13 @@ impl Ipv4 {
             source: self.destination,
             destination: self.source,
         }
+    }
+
+    /// Makes it the header of a datagram that `sender` sent, with this `protocol`.
+    #[inline(always)]
+    pub const fn set_sender(&mut self, sender: [u8; 4], protocol: u8) {
+        self.source = sender;
+        self.protocol = protocol;
     }
 
     /// Sets the datagram's length, this header included.

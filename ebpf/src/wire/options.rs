@@ -1,7 +1,11 @@
 //! TCP options: what a SYN offers (RFC 9293 section 3.2, RFC 7323, RFC 2018) and where SACK
 //! blocks lie.
 
-use crate::{bounds::opaque, checksum};
+use crate::{
+    bounds::opaque,
+    checksum,
+    wire::ethernet::{Link, MAX_LINK_BYTES},
+};
 
 /// Most bytes of options that a header can have.
 pub const MAX_BYTES: usize = 40;
@@ -44,8 +48,19 @@ impl Area {
     /// The byte at a position; zero, which ends the options, beyond their
     /// end. Positions never reach the area's end.
     #[inline(always)]
-    fn at(&self, position: usize) -> u8 {
+    pub fn at(&self, position: usize) -> u8 {
         self.0[opaque(position as u64) as usize & (AREA_BYTES - 1)]
+    }
+}
+
+/// A frame's beginning that was put here to be looked at.
+impl Area {
+    /// The beginning as the link layer's header.
+    #[inline(always)]
+    pub const fn link(&self) -> &Link {
+        const { assert!(MAX_LINK_BYTES <= AREA_BYTES) };
+        // SAFETY: it is plain bytes, no more than there are.
+        unsafe { &*core::ptr::from_ref(self).cast() }
     }
 }
 

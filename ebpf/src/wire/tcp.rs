@@ -2,6 +2,9 @@
 
 use crate::checksum;
 
+/// Protocol number of TCP in IPv4, next header in IPv6.
+pub const PROTOCOL: u8 = 6;
+
 /// No more data from the sender.
 pub const FIN: u8 = 0x01;
 /// Synchronize sequence numbers.
@@ -99,10 +102,17 @@ impl Tcp {
         self.words = (bytes as u8 / 4) << 4;
     }
 
-    /// Adds to the flags.
+    /// Sets the flags.
     #[inline(always)]
-    pub const fn add_flags(&mut self, flags: u8) {
-        self.flags |= flags;
+    pub const fn set_flags(&mut self, flags: u8) {
+        self.flags = flags;
+    }
+
+    /// Sets the ports, in network byte order.
+    #[inline(always)]
+    pub const fn set_ports(&mut self, source: [u8; 2], destination: [u8; 2]) {
+        self.source = source;
+        self.destination = destination;
     }
 
     /// Sets the checksum; `other_sum` is that of the pseudo-header, the options and the payload.

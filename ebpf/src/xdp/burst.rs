@@ -6,7 +6,7 @@ use zeroserve_ebpf::{
     descriptor::{DESCRIPTOR_BYTES, Descriptor, MAGIC, Range},
     transport::{self, Board, SAYS_CLOSE, Work, conclude, plan},
     wire::{
-        HEADER_BYTES, Headers,
+        HEADERS_BYTES, Headers,
         tcp::{ACK, PSH},
     },
 };
@@ -25,20 +25,24 @@ use crate::xdp::{
     stage::{Ending, Ingress, run},
 };
 
-/// A carrier as the egress program finds it.
+/// A carrier as the egress program finds it: always of the same length, because its headers stand
+/// at the end of the room for the longest.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Carrier {
     pub(super) descriptor: Descriptor,
-    /// Keeps the layout free of padding, and the IP header aligned.
-    pub(super) reserved: [u8; 2],
     pub(super) headers: Headers,
 }
 
-/// What a carrier has in front of its headers, in bytes.
-pub(super) const FRONT_BYTES: i32 = (size_of::<Carrier>() - HEADER_BYTES) as i32;
+const _: () = assert!(DESCRIPTOR_BYTES + HEADERS_BYTES == size_of::<Carrier>());
 
-const _: () = assert!(DESCRIPTOR_BYTES + 2 + HEADER_BYTES == size_of::<Carrier>());
+impl Carrier {
+    /// What it has in front of the frame's own headers, in bytes.
+    #[inline(always)]
+    pub(super) const fn front_bytes(&self) -> i32 {
+        size_of::<Self>() as i32 - self.headers.bytes() as i32
+    }
+}
 
 /// Plans what the flow may send now: [`Ending::READY`], or [`Reason::AckConsumed`] if that is
 /// nothing.
@@ -123,7 +127,7 @@ fn describe(scratch: &mut Scratch, flow: &Flow) -> Ending {
     descriptor.last_flags = plan.last_flags;
     descriptor.closes = u8::from(flow.flags & SAYS_CLOSE != 0);
     descriptor.repeats = plan.repeats as u16;
-    descriptor.reserved = 0;
+    descriptor.reserved = [0; 3];
     descriptor.ranges = plan.ranges;
     headers.set_reply(&scratch.headers, flow.acknowledged, ACK, RECEIVE_WINDOW);
     Ending::READY
@@ -163,7 +167,7 @@ fn recall_board(scratch: &mut Scratch) {
 fn in_place(ingress: &mut Ingress<'_>) -> bool {
     let range = ingress.scratch.carrier.descriptor.ranges[0];
     let packet = ingress.packet;
-    packet.resize(HEADER_BYTES as u32 + (range.end - range.start))
+    packet.resize(ingress.scratch.headers.bytes() + (range.end - range.start))
         && slice::write(packet, range, ingress.scratch)
 }
 
@@ -172,9 +176,10 @@ fn in_place(ingress: &mut Ingress<'_>) -> bool {
 #[inline(always)]
 fn broadcast(ingress: &mut Ingress<'_>, segments: u32) -> Ending {
     let packet = ingress.packet;
-    if !packet.resize(HEADER_BYTES as u32)
-        || !packet.extend_front(FRONT_BYTES)
-        || !packet.write(0, &ingress.scratch.carrier)
+    let carrier = &ingress.scratch.carrier;
+    if !packet.resize(carrier.headers.bytes())
+        || !packet.extend_front(carrier.front_bytes())
+        || !packet.write(0, carrier)
     {
         return Ending::of(Reason::FrameTooTight);
     }

@@ -4,7 +4,6 @@ use aya_ebpf::bindings::xdp_md;
 use zeroserve_ebpf::{
     transport::{self, Arrival, BACKLOG, CLOSE, FIN_RECEIVED, FIN_SENT, is_delivered, is_sending},
     wire::{
-        HEADER_BYTES,
         options::{self, Area},
         sequence::{after, distance},
         tcp::{ACK, FIN, RST},
@@ -98,7 +97,7 @@ fn take_acknowledgment(ingress: &mut Ingress<'_>, flow: &mut Flow, now_ms: u32) 
     let options_bytes = segment.options_bytes;
     if options_bytes >= LEAST_SACK_BYTES && is_sending(flow) {
         scratch.options = Area::EMPTY;
-        let offset = HEADER_BYTES as u32;
+        let offset = scratch.headers.bytes();
         if ingress.packet.read_bytes(offset, options_bytes, &mut scratch.options.0) {
             zeroserve_parse_sack(&scratch.options, &mut scratch.work.arrival);
         }

@@ -10,14 +10,10 @@ use aya_ebpf::{
     macros::xdp,
     programs::XdpContext,
 };
-use zeroserve_ebpf::{
-    descriptor::{self, MAGIC},
-    wire::HEADER_BYTES,
-};
+use zeroserve_ebpf::descriptor::{self, MAGIC};
 use zeroserve_shared::{counters::Counters, reason::Egress};
 
 use crate::xdp::{
-    burst::FRONT_BYTES,
     maps::{COUNTERS, POSITION, SCRATCH},
     packet::Packet,
     slice,
@@ -67,8 +63,8 @@ fn depart(packet: Packet, counters: &mut Counters) -> Egress {
     if range.is_empty() {
         return Egress::Surplus;
     }
-    let bytes = HEADER_BYTES as u32 + (range.end - range.start);
-    if !packet.extend_front(-FRONT_BYTES) || !packet.resize(bytes) {
+    let bytes = scratch.carrier.headers.bytes() + (range.end - range.start);
+    if !packet.extend_front(-scratch.carrier.front_bytes()) || !packet.resize(bytes) {
         return Egress::NoTailroom;
     }
     if !slice::write(packet, range, scratch) {

@@ -6,7 +6,6 @@ use zeroserve_ebpf::{
     cookie::{self, Remembered},
     transport::SLOW_START_SEGMENTS,
     wire::{
-        HEADER_BYTES,
         options::{self, Area, Options},
         tcp::{ACK, FIN, SYN},
     },
@@ -15,13 +14,10 @@ use zeroserve_shared::{config::Config, flow::Flow, reason::Reason};
 
 use crate::xdp::{
     early, exchange,
-    ingress::{RECEIVE_WINDOW, reply_bare},
+    ingress::{reply_bare, zeroserve_reply},
     scratch::Segment,
     stage::{Ending, Ingress, run},
 };
-
-/// Bytes of an IPv4 header without options.
-const IPV4_HEADER_BYTES: u16 = 20;
 
 /// The time in units of [`cookie::SLOT_S`].
 #[inline(always)]
@@ -43,38 +39,27 @@ fn answer(ingress: &mut Ingress<'_>) -> Ending {
     let scratch = &mut *ingress.scratch;
     scratch.options = Area::EMPTY;
     let bytes = scratch.segment.options_bytes;
-    if bytes > 0 && !ingress.packet.read_bytes(HEADER_BYTES as u32, bytes, &mut scratch.options.0) {
+    let end = scratch.headers.bytes();
+    if bytes > 0 && !ingress.packet.read_bytes(end, bytes, &mut scratch.options.0) {
         return Ending::of(Reason::MalformedHeader);
     }
     zeroserve_parse_syn(&scratch.options, &mut scratch.offered);
-    let (answer, wanted_bytes) =
-        options::answer_syn(&scratch.offered, ingress.config.mss(IPV4_HEADER_BYTES));
+    let mss = ingress.config.mss(scratch.headers.network_bytes());
+    let wanted_bytes;
+    (scratch.answer, wanted_bytes) = options::answer_syn(&scratch.offered, mss);
     let packet = ingress.packet;
     // On some drivers a frame cannot grow. A SYN with fewer options than we have to say then
     // gets an answer without any: its sender assumes our MSS to be 536.
-    let options_bytes = if packet.resize(HEADER_BYTES as u32 + u32::from(wanted_bytes)) {
-        wanted_bytes
-    } else if packet.resize(HEADER_BYTES as u32) {
-        0
-    } else {
-        return Ending::of(Reason::FrameTooTight);
-    };
+    let options_bytes = if packet.resize(end + u32::from(wanted_bytes)) { wanted_bytes } else { 0 };
     let cookie = zeroserve_make_cookie(ingress.config, &scratch.segment, &scratch.offered);
     let acknowledgment = scratch.segment.sequence.wrapping_add(1);
-    let headers = &mut scratch.outgoing;
-    headers.set_reply(&scratch.headers, acknowledgment, SYN | ACK, RECEIVE_WINDOW);
-    let options_sum = if options_bytes > 0 { options::sum(&answer) } else { 0 };
-    headers.finish(cookie, options_bytes, 0, options_sum);
-    let [w0, w1, w2] = answer;
-    let written = packet.write(0, headers)
-        && (options_bytes < 4 || packet.write(HEADER_BYTES as u32, &w0))
-        && (options_bytes < 8 || packet.write(HEADER_BYTES as u32 + 4, &w1))
-        && (options_bytes < 12 || packet.write(HEADER_BYTES as u32 + 8, &w2));
-    if !written {
-        return Ending::of(Reason::FrameTooTight);
+    let flags = u32::from(SYN | ACK);
+    let ending =
+        zeroserve_reply(ingress.context, cookie, acknowledgment, flags, options_bytes.into());
+    if Ending(ending) == Ending::IN_PLACE {
+        ingress.counters.handshakes += 1;
     }
-    ingress.counters.handshakes += 1;
-    Ending::IN_PLACE
+    Ending(ending)
 }
 
 /// Handles a segment that belongs to no flow: it may bring a cookie back.
@@ -100,7 +85,8 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
     }
     if segment.payload_bytes > 0 {
         let window_shift = remembered.window_shift.unwrap_or(0);
-        let mss = remembered.mss.min(ingress.config.mss(IPV4_HEADER_BYTES));
+        let most = ingress.config.mss(ingress.scratch.headers.network_bytes());
+        let mss = remembered.mss.min(most);
         // One field at a time: a struct would be put together on the stack first.
         let flow = &mut ingress.scratch.flow;
         *flow = Flow::default();

@@ -4,14 +4,17 @@ use aya_ebpf::{bindings::xdp_md, macros::xdp, programs::XdpContext};
 use zeroserve_ebpf::{
     bounds::opaque,
     wire::{
-        HEADER_BYTES, Headers,
-        ethernet::{self, Ethernet},
-        ipv4::{self, Ipv4},
-        tcp::{ACK, FIN, RST, SYN, Tcp},
+        Headers, LEAST_HEADER_BYTES,
+        ethernet::{self, ETHERNET_BYTES, TAG_BYTES},
+        header_bytes,
+        ipv4::Ipv4,
+        ipv6::{self, Ipv6},
+        options::{self, Area},
+        tcp::{self, ACK, FIN, RST, SYN, Tcp},
     },
 };
 use zeroserve_shared::{
-    config::{Config, mapped},
+    config::{Local, mapped},
     reason::{Reason, Verdict},
 };
 
@@ -19,9 +22,10 @@ use crate::xdp::{
     burst, connection, handshake,
     maps::{ADDRESSES, COUNTERS, FLOWS},
     observe,
-    packet::Packet,
-    scratch::{Scratch, Segment},
-    stage::{Ending, Ingress},
+    packet::{Packet, bounded},
+    path_mtu,
+    scratch::Segment,
+    stage::{Ending, Ingress, run},
 };
 
 /// Entered for every packet that the interface receives.
@@ -93,76 +97,138 @@ fn serve(context: *mut xdp_md) -> Ending {
     let Some(mut ingress) = Ingress::new(context) else {
         return Ending::of(Reason::MapMissing);
     };
-    match read_headers(ingress.packet, ingress.config, ingress.scratch) {
-        Some(reason) => Ending::of(reason),
+    match read_headers(&mut ingress) {
+        Some(ending) => ending,
         None => dispatch(&mut ingress),
     }
 }
 
 /// Reads the headers and sorts out what is not ours.
 #[inline(always)]
-fn read_headers(packet: Packet, config: &Config, scratch: &mut Scratch) -> Option<Reason> {
+fn read_headers(ingress: &mut Ingress<'_>) -> Option<Ending> {
+    let scratch = &mut *ingress.scratch;
     let headers = &mut scratch.headers;
-    if !packet.read_into(0, headers) {
-        return Some(judge_short(packet));
+    // As those of most frames first. Of any other, the link layer's are then there to be looked at.
+    headers.set_bytes(LEAST_HEADER_BYTES);
+    if !ingress.packet.read_headers(headers) {
+        return Some(Ending(zeroserve_judge_short(ingress.context)));
     }
-    if headers.ethernet.ether_type() != ethernet::IPV4 {
-        return Some(Reason::NotIpv4);
+    scratch.segment.key.vlans = [[0; 2]; 2];
+    if headers.beginning().ether_type(0) != ethernet::IPV4 {
+        let link = *headers.beginning();
+        let tags = link.tags();
+        let Some(bytes) = header_bytes(&link, tags) else {
+            return Some(Ending::of(Reason::NotIp));
+        };
+        scratch.segment.key.vlans = link.vlans(tags);
+        headers.set_bytes(bytes);
+        if !ingress.packet.read_headers(headers) {
+            return Some(Ending(zeroserve_judge_short(ingress.context)));
+        }
     }
-    if headers.ipv4.protocol() != ipv4::TCP {
-        return Some(Reason::NotTcp);
+    let refusal = if headers.is_ipv6() { judge_ipv6(headers) } else { judge_ipv4(headers) };
+    if let Some(reason) = refusal {
+        // Type and code of an ICMP message stand where TCP has a port.
+        let kind = headers.tcp.source();
+        let is_too_big = reason == Reason::NotTcp && headers.is_too_big(kind);
+        return Some(if is_too_big {
+            Ending(path_mtu::zeroserve_narrow(ingress.context))
+        } else {
+            Ending::of(reason)
+        });
     }
-    if headers.ipv4.has_options() {
-        let is_sound = headers.ipv4.is_sound();
-        return Some(if is_sound { Reason::IpOptions } else { Reason::MalformedHeader });
+    if headers.tcp.destination() != ingress.config.port.to_be_bytes() {
+        return Some(Ending::of(Reason::OtherPort));
     }
-    if headers.ipv4.is_fragment() {
-        return Some(Reason::IpFragment);
-    }
-    if headers.tcp.destination() != config.port.to_be_bytes() {
-        return Some(Reason::OtherPort);
-    }
-    let is_sound = read_segment(&mut scratch.segment, headers, packet.length());
-    if is_sound { None } else { Some(Reason::MalformedHeader) }
+    let is_sound = read_segment(&mut scratch.segment, headers, ingress.packet.length());
+    if is_sound { None } else { Some(Ending::of(Reason::MalformedHeader)) }
 }
 
-/// What a frame is that is too short for all three headers.
+/// Why an IPv4 packet is none of TCP's that can be read, if it is none.
 #[inline(always)]
-fn judge_short(packet: Packet) -> Reason {
-    let Some(ethernet) = packet.read::<Ethernet>(0) else {
-        return Reason::MalformedHeader;
-    };
-    if ethernet.ether_type() != ethernet::IPV4 {
-        return Reason::NotIpv4;
+fn judge_ipv4(headers: &Headers) -> Option<Reason> {
+    let header = headers.ipv4();
+    if header.protocol() != tcp::PROTOCOL {
+        return Some(Reason::NotTcp);
     }
-    match packet.read::<Ipv4>(size_of::<Ethernet>() as u32) {
-        Some(header) if header.protocol() != ipv4::TCP => Reason::NotTcp,
-        _ => Reason::MalformedHeader,
+    if header.has_options() {
+        return Some(if header.is_sound() { Reason::IpOptions } else { Reason::MalformedHeader });
+    }
+    if header.is_fragment() { Some(Reason::IpFragment) } else { None }
+}
+
+/// Why an IPv6 packet is none of TCP's that can be read, if it is none.
+#[inline(always)]
+fn judge_ipv6(headers: &Headers) -> Option<Reason> {
+    let header = headers.ipv6();
+    if header.next_header() != tcp::PROTOCOL {
+        let is_extension = ipv6::is_extension(header.next_header());
+        return Some(if is_extension { Reason::Ipv6Extension } else { Reason::NotTcp });
+    }
+    if header.is_sound() { None } else { Some(Reason::MalformedHeader) }
+}
+
+/// Says why a frame leaves that is too short for all its headers.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_judge_short(context: *mut xdp_md) -> u32 {
+    run(context, |ingress| Ending::of(judge_short(ingress)))
+}
+
+#[inline(always)]
+fn judge_short(ingress: &mut Ingress<'_>) -> Reason {
+    let area = &mut ingress.scratch.options;
+    *area = Area::EMPTY;
+    let length = ingress.packet.length();
+    let bytes = if length < area.0.len() as u32 { length } else { area.0.len() as u32 };
+    if bytes < ETHERNET_BYTES || !ingress.packet.read_bytes(0, bytes, &mut area.0) {
+        return Reason::MalformedHeader;
+    }
+    let link = area.link();
+    let tags = link.tags();
+    let at = ETHERNET_BYTES + tags * TAG_BYTES;
+    // Where the protocol stands, and how long the header is.
+    let (place, end) = match link.ether_type(tags) {
+        ethernet::IPV4 => (at + 9, at + size_of::<Ipv4>() as u32),
+        ethernet::IPV6 => (at + 6, at + size_of::<Ipv6>() as u32),
+        _ => return Reason::NotIp,
+    };
+    let protocol = area.at(place as usize);
+    if length < end || protocol == tcp::PROTOCOL {
+        Reason::MalformedHeader
+    } else if link.ether_type(tags) == ethernet::IPV6 && ipv6::is_extension(protocol) {
+        Reason::Ipv6Extension
+    } else {
+        Reason::NotTcp
     }
 }
 
 /// Takes down what the headers say; false if their lengths contradict each other or the frame's.
 #[inline(always)]
 fn read_segment(segment: &mut Segment, headers: &Headers, frame_bytes: u32) -> bool {
-    let ip_bytes = u32::from(headers.ipv4.total_bytes());
     let tcp_header_bytes = u32::from(headers.tcp.header_bytes());
-    let headers_bytes = size_of::<Ipv4>() as u32 + tcp_header_bytes;
+    let tcp_bytes = headers.tcp_bytes();
+    let tcp_offset = headers.bytes().wrapping_sub(size_of::<Tcp>() as u32);
     if tcp_header_bytes < size_of::<Tcp>() as u32
-        || ip_bytes < headers_bytes
-        || size_of::<Ethernet>() as u32 + ip_bytes > frame_bytes
+        || tcp_bytes < tcp_header_bytes
+        || tcp_offset + tcp_bytes > frame_bytes
     {
         return false;
     }
     // One field at a time: a struct would be put together on the stack first.
-    segment.key.remote = mapped(headers.ipv4.source());
-    segment.key.local = mapped(headers.ipv4.destination());
+    if headers.is_ipv6() {
+        segment.key.remote = headers.ipv6().source();
+        segment.key.local = headers.ipv6().destination();
+    } else {
+        segment.key.remote = mapped(headers.ipv4().source());
+        segment.key.local = mapped(headers.ipv4().destination());
+    }
     segment.key.remote_port = headers.tcp.source();
     segment.key.local_port = headers.tcp.destination();
-    segment.key.vlans = [[0; 2]; 2];
     segment.sequence = headers.tcp.sequence();
     segment.acknowledgment = headers.tcp.acknowledgment();
-    segment.payload_offset = size_of::<Ethernet>() as u32 + headers_bytes;
-    segment.payload_bytes = ip_bytes - headers_bytes;
+    segment.payload_offset = tcp_offset + tcp_header_bytes;
+    segment.payload_bytes = tcp_bytes - tcp_header_bytes;
     segment.options_bytes = tcp_header_bytes - size_of::<Tcp>() as u32;
     segment.window = headers.tcp.window();
     segment.flags = headers.tcp.flags();
@@ -175,7 +241,7 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
     let flags = ingress.scratch.segment.flags;
     match flags & (SYN | ACK | FIN | RST) {
         SYN => {
-            if !is_local(&ingress.scratch.segment) {
+            if !is_local(ingress) {
                 return Ending::of(Reason::NotLocal);
             }
             return Ending(handshake::zeroserve_answer(ingress.context));
@@ -199,17 +265,21 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
             ending
         };
     }
-    if flags & RST != 0 || !is_local(&ingress.scratch.segment) {
+    if flags & RST != 0 || !is_local(ingress) {
         return Ending::of(Reason::UnknownConnection);
     }
     Ending(handshake::zeroserve_resume(ingress.context))
 }
 
-/// Whether the segment is for an address of this interface.
+/// Whether the segment is for an address of this interface, in the VLAN it came through. To a
+/// whole group of stations TCP does not answer (RFC 9293 section 3.9.2.3), whatever the address.
 #[inline(always)]
-fn is_local(segment: &Segment) -> bool {
+fn is_local(ingress: &mut Ingress<'_>) -> bool {
+    let key = &ingress.scratch.segment.key;
+    let local = Local { address: key.local, vlans: key.vlans };
     // SAFETY: the value is never read, so it does not matter if its element is reused.
-    unsafe { ADDRESSES.get(&segment.key.local) }.is_some()
+    let is_known = unsafe { ADDRESSES.get(&local) }.is_some();
+    is_known && !ingress.scratch.headers.is_to_group()
 }
 
 /// Answers with headers only, in place: an acknowledgment, with or without FIN.
@@ -220,14 +290,42 @@ pub(super) fn reply_bare(
     acknowledgment: u32,
     flags: u8,
 ) -> Ending {
-    let scratch = &mut *ingress.scratch;
-    let headers = &mut scratch.outgoing;
-    headers.set_reply(&scratch.headers, acknowledgment, flags, RECEIVE_WINDOW);
-    headers.finish(sequence, 0, 0, 0);
-    if !ingress.packet.resize(HEADER_BYTES as u32) || !ingress.packet.write(0, headers) {
-        return Ending::of(Reason::FrameTooTight);
-    }
-    Ending::IN_PLACE
+    Ending(zeroserve_reply(ingress.context, sequence, acknowledgment, u32::from(flags), 0))
+}
+
+/// Answers in place without payload, with so many bytes of the options in the scratch space.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn zeroserve_reply(
+    context: *mut xdp_md,
+    sequence: u32,
+    acknowledgment: u32,
+    flags: u32,
+    options_bytes: u32,
+) -> u32 {
+    run(context, |ingress| {
+        let scratch = &mut *ingress.scratch;
+        let packet = ingress.packet;
+        let headers = &mut scratch.carrier.headers;
+        headers.set_reply(&scratch.headers, acknowledgment, flags as u8, RECEIVE_WINDOW);
+        let end = headers.bytes();
+        if !packet.resize(end + options_bytes) {
+            return Ending::of(Reason::FrameTooTight);
+        }
+        let mut options_sum = 0;
+        if let Some(length) = bounded(options_bytes, size_of_val(&scratch.answer) as u32) {
+            options_sum = options::sum(&scratch.answer);
+            // SAFETY: the options have as many bytes.
+            if !unsafe { packet.write_bytes(end, scratch.answer.as_ptr().cast(), length) } {
+                return Ending::of(Reason::FrameTooTight);
+            }
+        }
+        headers.finish(sequence, options_bytes as u16, 0, options_sum);
+        if !packet.write_headers(headers) {
+            return Ending::of(Reason::FrameTooTight);
+        }
+        Ending::IN_PLACE
+    })
 }
 
 /// The window we offer, in bytes: nothing is buffered, so it need not be scaled.

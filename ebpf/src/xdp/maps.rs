@@ -6,7 +6,7 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use zeroserve_shared::{
-    config::{Address, Config},
+    config::{Config, Local},
     counters::{Counters, RouteHits},
     flow::{Flow, FlowKey},
     map::{
@@ -41,7 +41,7 @@ type LargeWords = Words<{ size_of::<LargeBlock>() / 8 }>;
 pub(super) static CONFIG: Array<Config, 1> = Array::new();
 
 #[btf_map]
-pub(super) static ADDRESSES: HashMap<Address, u8, { MAX_ADDRESSES as usize }> = HashMap::new();
+pub(super) static ADDRESSES: HashMap<Local, u8, { MAX_ADDRESSES as usize }> = HashMap::new();
 
 #[btf_map]
 pub(super) static COUNTERS: PerCpuArray<Counters, 1> = PerCpuArray::new();

@@ -10,6 +10,7 @@
 //! | [`ingress`] | the XDP program: whose packet is it, and what becomes of it |
 //! | [`handshake`] | SYN cookies out and back |
 //! | [`early`] | segments before the first request |
+//! | [`path_mtu`] | routers that say that a segment is too large |
 //! | [`connection`] | segments of a flow |
 //! | [`backlog`] | requests that wait for their turn |
 //! | [`exchange`] | reading a request, finding its answer |
@@ -34,6 +35,7 @@ mod ingress;
 mod maps;
 mod observe;
 mod packet;
+mod path_mtu;
 mod scratch;
 mod slice;
 mod stage;

@@ -4,7 +4,7 @@
 //! check the bounds themselves. So no packet pointer exists that could go stale when the frame is
 //! resized, and the verifier has none to follow.
 
-use core::{ffi::c_void, mem::MaybeUninit, ptr::from_mut, ptr::from_ref};
+use core::{ffi::c_void, ptr::from_mut, ptr::from_ref};
 
 use aya_ebpf::{
     bindings::{
@@ -15,7 +15,10 @@ use aya_ebpf::{
         bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_load_bytes, bpf_xdp_store_bytes,
     },
 };
-use zeroserve_ebpf::bounds::opaque;
+use zeroserve_ebpf::{
+    bounds::opaque,
+    wire::{Headers, MOST_HEADER_BYTES},
+};
 
 /// The frame that the program was called for.
 #[derive(Clone, Copy)]
@@ -39,21 +42,6 @@ impl Packet {
     pub(super) fn length(self) -> u32 {
         // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
         unsafe { (*self.context).data_end - (*self.context).data }
-    }
-
-    /// Copies a value out of the frame; nothing if it does not lie wholly inside.
-    #[inline(always)]
-    pub(super) fn read<T: Copy>(self, offset: u32) -> Option<T> {
-        let mut value = MaybeUninit::<T>::uninit();
-        // SAFETY: the helper writes exactly the size of `T`; the types read are plain bytes.
-        unsafe {
-            let size = size_of::<T>() as u32;
-            let to = value.as_mut_ptr().cast::<c_void>();
-            if bpf_xdp_load_bytes(self.context, offset, to, size) != 0 {
-                return None;
-            }
-            Some(value.assume_init())
-        }
     }
 
     /// Copies a value out of the frame into its place; false if it does not lie wholly inside.
@@ -89,6 +77,26 @@ impl Packet {
     pub(super) unsafe fn read_to(self, offset: u32, to: *mut u8, length: u64) -> bool {
         // SAFETY: the caller vouches for the destination; the helper checks the source.
         unsafe { load_bytes(self.context, offset, to.cast(), length) == 0 }
+    }
+
+    /// Copies the headers out of the frame, as many bytes as they are to have.
+    #[inline(always)]
+    pub(super) fn read_headers(self, headers: &mut Headers) -> bool {
+        let Some(length) = bounded(headers.bytes(), MOST_HEADER_BYTES) else {
+            return false;
+        };
+        // SAFETY: the length was checked, and so many bytes are there.
+        unsafe { load_bytes(self.context, 0, headers.tail(length).cast(), length) == 0 }
+    }
+
+    /// Copies the headers to the beginning of the frame.
+    #[inline(always)]
+    pub(super) fn write_headers(self, headers: &mut Headers) -> bool {
+        let Some(length) = bounded(headers.bytes(), MOST_HEADER_BYTES) else {
+            return false;
+        };
+        // SAFETY: the length was checked, and so many bytes are there.
+        unsafe { store_bytes(self.context, 0, headers.tail(length).cast(), length) == 0 }
     }
 
     /// Copies a value into the frame.

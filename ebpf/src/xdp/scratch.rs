@@ -6,6 +6,7 @@ use zeroserve_ebpf::{
     transport::Work,
     wire::{
         Headers,
+        icmp::{FragmentationNeeded, PacketTooBig},
         options::{Area, Options},
     },
 };
@@ -20,17 +21,12 @@ pub(super) const BUFFER_BYTES: usize = 4096;
 /// its own until it ends.
 #[repr(C, align(8))]
 pub(super) struct Scratch {
-    /// The packet's headers, aligned.
+    /// The packet's headers.
     pub(super) headers: Headers,
-    /// Keeps what follows aligned.
-    pub(super) reserved_1: [u8; 2],
-    /// The headers that are being written.
-    pub(super) outgoing: Headers,
-    /// Keeps what follows aligned.
-    pub(super) reserved_2: [u8; 2],
     /// What the headers say.
     pub(super) segment: Segment,
-    /// The carrier of a burst: as it is sent off, or as the egress program finds it.
+    /// The carrier of a burst: as it is sent off, or as the egress program finds it. Its headers
+    /// are those of whatever is sent.
     pub(super) carrier: Carrier,
     /// What the packet says about what we have sent, and what is to be sent.
     pub(super) work: Work,
@@ -38,6 +34,12 @@ pub(super) struct Scratch {
     pub(super) options: Area,
     /// What the options of a SYN say.
     pub(super) offered: Options,
+    /// The options of the answer to a SYN, in words of four bytes; zero behind them.
+    pub(super) answer: [[u8; 4]; 3],
+    /// What a router says about a packet that was too large.
+    pub(super) fragmentation_needed: FragmentationNeeded,
+    /// The same in IPv6.
+    pub(super) packet_too_big: PacketTooBig,
     /// The request, while it is being read.
     pub(super) request: RequestScan,
     /// A flow that is about to be created.

@@ -14,7 +14,7 @@ use zeroserve_ebpf::{
     checksum::{difference, shifted},
     descriptor::{Descriptor, Range},
     moving::{self, MovingText, TEXT_BYTES, Text},
-    wire::HEADER_BYTES,
+    wire::tcp::ACK,
 };
 use zeroserve_shared::response::{
     Block, LargeBlock, MAX_SEGMENT_BYTES, MOVING_BYTES, MediumBlock, NO_MOVING_PART, PART_BYTES,
@@ -31,27 +31,25 @@ use crate::xdp::{
 /// Fills a frame of the right size with one segment of the response that the carrier describes.
 #[inline(always)]
 pub(super) fn write(packet: Packet, range: Range, scratch: &mut Scratch) -> bool {
-    let Some(stored_sum) = write_stored(packet, &scratch.carrier.descriptor, range) else {
+    let Some(stored_sum) = write_stored(packet, &scratch.carrier, range) else {
         return false;
     };
     let Some(text_sum) = write_texts(packet, range, scratch) else {
         return false;
     };
-    let Carrier { descriptor, headers: template, .. } = &scratch.carrier;
-    let headers = &mut scratch.outgoing;
-    *headers = *template;
-    headers.tcp.add_flags(burst::flags_at(descriptor, range));
+    let Carrier { descriptor, headers } = &mut scratch.carrier;
+    headers.tcp.set_flags(ACK | burst::flags_at(descriptor, range));
     let sequence = descriptor.response_start.wrapping_add(range.start);
     let payload_bytes = (range.end - range.start) as u16;
     headers.finish(sequence, 0, payload_bytes, stored_sum + text_sum);
-    packet.write(0, headers)
+    packet.write_headers(headers)
 }
 
 /// Copies what is stored of the payload behind the headers and returns its sum.
 #[inline(always)]
-fn write_stored(packet: Packet, descriptor: &Descriptor, range: Range) -> Option<u64> {
-    let Descriptor { first_start, first_bytes, second_start, .. } = *descriptor;
-    let at = HEADER_BYTES as u32;
+fn write_stored(packet: Packet, carrier: &Carrier, range: Range) -> Option<u64> {
+    let Descriptor { first_start, first_bytes, second_start, .. } = carrier.descriptor;
+    let at = carrier.headers.bytes();
     if range.end <= first_bytes {
         let start = first_start + range.start;
         return sum_of(zeroserve_copy(packet.context(), start, range.end - range.start, at));
@@ -200,21 +198,23 @@ fn write_texts(packet: Packet, range: Range, scratch: &mut Scratch) -> Option<u6
     if moving.unix_s != descriptor.date_unix_s || moving.closes != u32::from(descriptor.closes) {
         zeroserve_set_moving(moving, descriptor.date_unix_s, u32::from(descriptor.closes));
     }
+    let at = carrier.headers.bytes();
     let end = moving_offset + MOVING_BYTES as u32;
     let moving = Range { start: moving_offset, end };
-    let sum = write_text(packet, range, moving, &scratch.moving.text)?;
+    let sum = write_text(packet, at, range, moving, &scratch.moving.text)?;
     if response_bytes <= first_bytes {
         return Some(sum);
     }
     zeroserve_set_part(part, descriptor);
     let start = end + PART_GAP_BYTES as u32;
     let place = Range { start, end: start + PART_BYTES as u32 };
-    Some(sum + write_text(packet, range, place, &scratch.part)?)
+    Some(sum + write_text(packet, at, range, place, &scratch.part)?)
 }
 
-/// Writes the part of a text that lies in the segment, whose place in the response is `place`.
+/// Writes the part of a text that lies in the segment, whose place in the response is `place`, and
+/// whose payload begins at `at`.
 #[inline(always)]
-fn write_text(packet: Packet, range: Range, place: Range, text: &Text) -> Option<u64> {
+fn write_text(packet: Packet, at: u32, range: Range, place: Range, text: &Text) -> Option<u64> {
     let start = if range.start > place.start { range.start } else { place.start };
     let end = if range.end < place.end { range.end } else { place.end };
     if start >= end {
@@ -222,7 +222,7 @@ fn write_text(packet: Packet, range: Range, place: Range, text: &Text) -> Option
     }
     let length = bounded(end - start, TEXT_BYTES as u32 / 2)?;
     let skipped = opaque(u64::from(start - place.start)) & (TEXT_BYTES as u64 / 2 - 1);
-    let at = HEADER_BYTES as u32 + (start - range.start);
+    let at = at + (start - range.start);
     // SAFETY: both are at most half the text.
     let written =
         unsafe { packet.write_bytes(at, text.bytes.as_ptr().add(skipped as usize), length) };
