@@ -12,7 +12,7 @@ use std::{
 
 use zeroserve_shared::{
     counters::{Counters, RouteHits},
-    route::FixedRoute,
+    route::{Encoding, FixedRoute},
 };
 
 use crate::{
@@ -80,6 +80,15 @@ pub enum RouteName {
     Fixed(FixedRoute),
 }
 
+/// A body in another encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodingInfo {
+    /// The encoding.
+    pub encoding: Encoding,
+    /// Bytes of the body in it.
+    pub body_bytes: u32,
+}
+
 /// A route, as a person sees it.
 #[derive(Clone, Debug)]
 pub struct RouteInfo {
@@ -95,6 +104,8 @@ pub struct RouteInfo {
     pub body_bytes: u32,
     /// Bytes of its response: status line, headers and body.
     pub response_bytes: u32,
+    /// The other encodings that it is prepared in, the smallest first.
+    pub encodings: Vec<EncodingInfo>,
     /// The file it came from, if it came from one.
     pub source: Option<PathBuf>,
     /// Modification time that file had.
@@ -122,7 +133,7 @@ pub enum Change {
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// `Add`, and there is a route already.
-    #[error("{path} is taken ({bytes} bytes from {from}); use replace to put something else there",
+    #[error("{path} is taken ({bytes} bytes from {from}); use replace, or redirect and respond with --replace, to put something else there",
         from = file.as_ref().map_or_else(|| "no file".into(), |file| file.display().to_string()))]
     PathTaken {
         /// The path.

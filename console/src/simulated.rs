@@ -5,6 +5,7 @@
 //! every run, one step of traffic for each sample, unless it is told to follow the clock.
 
 mod sights;
+mod site;
 mod traffic;
 
 use std::{
@@ -16,12 +17,15 @@ use std::{
 use zeroserve_shared::{
     counters::{Counters, RouteHits},
     reason::Reason,
-    route::{FIRST_ROUTE, FixedRoute},
+    route::FIRST_ROUTE,
 };
 
-use self::traffic::Random;
+use self::{
+    site::{SITE, described, encodings, fixed_routes, identity},
+    traffic::Random,
+};
 use crate::{
-    content::{Rendered, RoutePath},
+    content::RoutePath,
     observe::{Seen, Wanted},
     server::{Change, ChangeError, Identity, RouteInfo, RouteName, Sample, Server},
 };
@@ -31,30 +35,6 @@ const STEP: Duration = Duration::from_millis(250);
 
 /// When a simulated server was attached, seconds since the Unix epoch: 9 October 2025, 08:53:20.
 const ATTACHED_UNIX_S: u64 = 1_760_000_000;
-
-/// The site that is served: path, media type, bytes of the body, and share of the requests.
-const SITE: &[(&str, &str, u32, u32)] = &[
-    ("/", "text/html", 4_812, 220),
-    ("/app.js", "text/javascript", 148_230, 180),
-    ("/docs/", "text/html", 9_120, 30),
-    ("/docs/guide/first-steps.html", "text/html", 18_331, 24),
-    ("/docs/guide/operations.html", "text/html", 41_907, 9),
-    ("/docs/guide/tuning.html", "text/html", 27_740, 6),
-    ("/docs/reference.html", "text/html", 212_004, 4),
-    ("/downloads/zeroserve-0.1.0.tar.gz", "application/gzip", 12_582_912, 1),
-    ("/favicon.ico", "image/x-icon", 15_086, 90),
-    ("/fonts/inter-bold.woff2", "font/woff2", 106_140, 40),
-    ("/fonts/inter-regular.woff2", "font/woff2", 98_868, 60),
-    ("/healthz", "text/plain", 2, 110),
-    ("/img/gallery/aurora.jpg", "image/jpeg", 945_112, 7),
-    ("/img/gallery/harbour.jpg", "image/jpeg", 711_240, 5),
-    ("/img/gallery/summit.jpg", "image/jpeg", 1_204_881, 3),
-    ("/img/hero.avif", "image/avif", 64_209, 70),
-    ("/img/logo.svg", "image/svg+xml", 2_719, 160),
-    ("/index.html", "text/html", 4_812, 45),
-    ("/robots.txt", "text/plain", 68, 12),
-    ("/style.css", "text/css", 22_471, 175),
-];
 
 /// Requests a second that all routes get together, at the middle of the tide.
 const REQUESTS_PER_S: f64 = 42_000.0;
@@ -171,6 +151,7 @@ impl Simulated {
             content_type: content_type.into(),
             body_bytes,
             response_bytes: body_bytes + 231,
+            encodings: encodings(content_type, body_bytes),
             modified: Some(added - Duration::from_secs(86_400 + u64::from(body_bytes))),
             added,
             version: 1,
@@ -323,67 +304,8 @@ impl Server for Simulated {
     }
 }
 
-fn identity(attached: SystemTime) -> Identity {
-    Identity {
-        interface: "eth0".into(),
-        if_index: 2,
-        driver: Some("veth".into()),
-        mode: "native",
-        program_id: 42,
-        port: 80,
-        mss: 1460,
-        addresses: vec!["198.18.0.1".into()],
-        attached,
-        route_capacity: 16_368,
-        flow_capacity: 65_536,
-    }
-}
-
-fn fixed_routes(added: SystemTime) -> Vec<SimulatedRoute> {
-    let fixed = |route: &FixedRoute| SimulatedRoute {
-        info: RouteInfo {
-            index: *route as u32,
-            name: RouteName::Fixed(*route),
-            status: route.status(),
-            content_type: "text/plain".into(),
-            body_bytes: 24,
-            response_bytes: 190,
-            source: None,
-            modified: None,
-            added,
-            version: 1,
-            body_sha256: [*route as u8; 32],
-        },
-        share: if *route == FixedRoute::NotFound { 6 } else { 0 },
-        hits: RouteHits::default(),
-    };
-    FixedRoute::ALL.iter().map(fixed).collect()
-}
-
 fn is_at(info: &RouteInfo, path: &RoutePath) -> bool {
     matches!(&info.name, RouteName::Path(taken) if taken == path)
-}
-
-fn described(
-    index: u32,
-    path: RoutePath,
-    rendered: &Rendered,
-    added: SystemTime,
-    version: u32,
-) -> RouteInfo {
-    RouteInfo {
-        index,
-        name: RouteName::Path(path),
-        status: rendered.status,
-        content_type: rendered.content_type.clone(),
-        body_bytes: rendered.body_bytes(),
-        response_bytes: rendered.bytes.len() as u32,
-        source: rendered.source.clone(),
-        modified: rendered.modified,
-        added,
-        version,
-        body_sha256: rendered.body_sha256,
-    }
 }
 
 #[cfg(test)]

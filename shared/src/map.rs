@@ -78,7 +78,8 @@ pub const WAITING_FLOWS: u32 = 1 << 10;
 pub const LOSSY_FLOWS: u32 = 1 << 13;
 /// Routes by default, fixed ones included.
 pub const DEFAULT_ROUTES: u32 = 1 << 14;
-/// Version slots for each route: the one served, and one that transfers in flight still use.
-pub const VERSIONS_PER_ROUTE: u32 = 2;
+/// Version slots for each route: one served in four encodings, and one that transfers in flight still
+/// use. All routes share them, and most have fewer variants; a slot takes 152 bytes in the maps.
+pub const VERSIONS_PER_ROUTE: u32 = 5;
 /// Addresses that one interface can have, those in its VLANs included.
 pub const MAX_ADDRESSES: u32 = 256;

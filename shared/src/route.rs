@@ -163,9 +163,10 @@ pub const FORMS: usize = 4;
 
 /// Content codings (RFC 9110 section 8.4.1), in which a body can be stored.
 #[repr(u32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Encoding {
     /// As it is.
+    #[default]
     Identity = 0,
     /// `gzip` (RFC 1952).
     Gzip = 1,
@@ -270,6 +271,8 @@ pub struct Detail {
     pub modified_unix_s: u64,
     /// SHA-256 of the body.
     pub body_sha256: [u8; 32],
+    /// Says whether publishing something would change anything: see the console.
+    pub fingerprint: [u8; 16],
     /// Bytes of the body.
     pub body_bytes: u32,
     /// The route it was published under.
@@ -298,7 +301,7 @@ pub struct Detail {
     pub content_type: [u8; 128],
 }
 
-const _: () = crate::size_is::<Detail, { 88 + 512 + 256 + 512 + 128 }>();
+const _: () = crate::size_is::<Detail, { 104 + 512 + 256 + 512 + 128 }>();
 
 #[cfg(test)]
 mod tests {

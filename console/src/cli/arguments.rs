@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
 use zeroserve_shared::reason::Reason;
 
-use crate::{content::RoutePath, demo, kernel::AttachOptions};
+use crate::{
+    content::{Redirect, Reply, ResponseArguments, RoutePath, SiteArguments},
+    demo,
+    kernel::AttachOptions,
+};
 
 const ABOUT: &str = "Serve files from inside the kernel, and watch it happen";
 
@@ -24,6 +28,8 @@ Examples:
   sudo zeroserve-tui eth0 --root ./site              serve a folder and watch
   sudo zeroserve-tui serve eth0 --root ./site        the same without a console
   sudo zeroserve-tui replace eth0 /index.html a.html put another file behind a path
+  sudo zeroserve-tui redirect eth0 /old /new         send clients elsewhere
+  sudo zeroserve-tui respond eth0 /healthz ok        answer with a few words
   sudo zeroserve-tui status eth0 --json              one report, for a program
   sudo zeroserve-tui stop eth0                       detach and clean up
 
@@ -62,6 +68,10 @@ pub(super) enum Command {
     Add(FileArguments),
     /// Put another file behind a path; transfers in flight finish with the old one
     Replace(FileArguments),
+    /// Send clients that ask for a path elsewhere
+    Redirect(RedirectArguments),
+    /// Answer a path with a few words, as for a health check
+    Respond(RespondArguments),
     /// Serve nothing behind a path any more
     Remove(PathArguments),
     /// Print requests as they are answered
@@ -70,6 +80,9 @@ pub(super) enum Command {
     Capture(CaptureArguments),
     /// Take the server off an interface and remove everything it had in the kernel
     Stop(InterfaceArguments),
+    /// Print a config file with every key explained, or check one
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Show what it can do: a private network, a site, a load and the console; touches nothing else
     Demo(demo::Options),
 }
@@ -82,9 +95,13 @@ impl Command {
             Self::Serve(arguments) => arguments.output.json,
             Self::Status(arguments) | Self::Stop(arguments) => arguments.output.json,
             Self::Add(arguments) | Self::Replace(arguments) => arguments.output.json,
+            Self::Redirect(arguments) => arguments.output.json,
+            Self::Respond(arguments) => arguments.output.json,
             Self::Remove(arguments) => arguments.output.json,
             Self::Log(arguments) => arguments.output.json,
             Self::Capture(arguments) => arguments.output.json,
+            Self::Config(ConfigCommand::Print) => false,
+            Self::Config(ConfigCommand::Check { output, .. }) => output.json,
             Self::Demo(options) => options.json,
         }
     }
@@ -95,9 +112,8 @@ pub(super) struct ConsoleArguments {
     /// Network interface, such as eth0
     #[arg(value_name = "IFACE", required = true, value_parser = interface)]
     interface: Option<String>,
-    /// Publish the files of this folder first
-    #[arg(long, value_name = "DIR")]
-    pub(super) root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) site: SiteArguments,
     #[command(flatten)]
     pub(super) limits: LimitArguments,
     /// Draw the console with ASCII characters only
@@ -115,13 +131,13 @@ impl ConsoleArguments {
 }
 
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("source").args(["root", "config"]).required(true).multiple(true))]
 pub(super) struct ServeArguments {
     /// Network interface, such as eth0
     #[arg(value_name = "IFACE", value_parser = interface)]
     pub(super) interface: String,
-    /// Folder whose files are published; index.html is served at its folder's path too
-    #[arg(long, value_name = "DIR")]
-    pub(super) root: PathBuf,
+    #[command(flatten)]
+    pub(super) site: SiteArguments,
     #[command(flatten)]
     pub(super) limits: LimitArguments,
     #[command(flatten)]
@@ -169,14 +185,84 @@ pub(super) struct FileArguments {
     /// Network interface, such as eth0
     #[arg(value_name = "IFACE", value_parser = interface)]
     pub(super) interface: String,
-    /// Path of the route, such as /index.html, percent-encoded where need be
-    #[arg(value_name = "PATH")]
-    pub(super) path: RoutePath,
+    #[command(flatten)]
+    pub(super) route: RouteArguments,
     /// File to serve; it is read now, and later changes to it are not seen
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
     #[command(flatten)]
+    pub(super) response: ResponseArguments,
+    #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RouteArguments {
+    /// Path of the route, such as /index.html, percent-encoded where need be; for a route of one
+    /// host only, //example.org/index.html
+    #[arg(value_name = "PATH")]
+    pub(super) path: RoutePath,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RedirectArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    #[command(flatten)]
+    pub(super) route: RouteArguments,
+    /// Where clients are sent: a path, or a URL that begins with http:// or https://
+    #[arg(value_name = "URL")]
+    pub(super) to: String,
+    /// 301 or 308 for good, 302 or 307 for now; 307 and 308 keep the method
+    #[arg(long, default_value_t = Redirect::DEFAULT_STATUS)]
+    pub(super) status: u16,
+    /// Put it in the place of what is behind the path
+    #[arg(long)]
+    pub(super) replace: bool,
+    #[command(flatten)]
+    pub(super) response: ResponseArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RespondArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    #[command(flatten)]
+    pub(super) route: RouteArguments,
+    /// Body of the answer
+    #[arg(value_name = "BODY", default_value = "")]
+    pub(super) body: String,
+    /// Status of the answer
+    #[arg(long, default_value_t = Reply::DEFAULT_STATUS)]
+    pub(super) status: u16,
+    /// Media type of the body
+    #[arg(long, value_name = "TYPE", default_value = Reply::DEFAULT_CONTENT_TYPE)]
+    pub(super) content_type: String,
+    /// Put it in the place of what is behind the path
+    #[arg(long)]
+    pub(super) replace: bool,
+    #[command(flatten)]
+    pub(super) response: ResponseArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print a config file with every key, each explained
+    Print,
+    /// Read a config file and its folders, and say what would be served
+    Check {
+        /// Config file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        output: OutputArguments,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -184,9 +270,8 @@ pub(super) struct PathArguments {
     /// Network interface, such as eth0
     #[arg(value_name = "IFACE", value_parser = interface)]
     pub(super) interface: String,
-    /// Path of the route, such as /index.html, percent-encoded where need be
-    #[arg(value_name = "PATH")]
-    pub(super) path: RoutePath,
+    #[command(flatten)]
+    pub(super) route: RouteArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -300,6 +385,13 @@ mod tests {
         assert!(matches!(parse("zeroserve-tui add eth0 /a a"), Ok(Command::Add(_))));
         assert!(matches!(parse("zeroserve-tui replace eth0 /a a"), Ok(Command::Replace(_))));
         assert!(matches!(parse("zeroserve-tui remove eth0 /a"), Ok(Command::Remove(_))));
+        let line = "zeroserve-tui redirect eth0 /a https://b/ --status 308 --replace";
+        assert!(matches!(parse(line), Ok(Command::Redirect(_))));
+        let line = "zeroserve-tui respond eth0 //host/a ok --header X:y --no-compress";
+        assert!(matches!(parse(line), Ok(Command::Respond(_))));
+        assert!(matches!(parse("zeroserve-tui serve eth0 --config f"), Ok(Command::Serve(_))));
+        assert!(matches!(parse("zeroserve-tui config print"), Ok(Command::Config(_))));
+        assert!(matches!(parse("zeroserve-tui config check f --json"), Ok(Command::Config(_))));
         assert!(matches!(parse("zeroserve-tui stop eth0"), Ok(Command::Stop(_))));
         assert!(matches!(parse("zeroserve-tui demo"), Ok(Command::Demo(_))));
     }
@@ -313,6 +405,8 @@ mod tests {
             "zeroserve-tui stop ..",
             "zeroserve-tui stop an-overlong-interface-name",
             "zeroserve-tui eth0 --port 0",
+            "zeroserve-tui remove eth0 //host",
+            "zeroserve-tui add eth0 /a f --header Date:x",
         ] {
             assert_eq!(parse(line).err(), Some(ErrorKind::ValueValidation), "{line}");
         }

@@ -1,4 +1,4 @@
-//! `add`, `replace`, `remove` and `stop`.
+//! `add`, `replace`, `redirect`, `respond`, `remove` and `stop`.
 
 use std::sync::Arc;
 
@@ -6,51 +6,131 @@ use serde_json::json;
 
 use super::{
     Failure,
-    arguments::{FileArguments, InterfaceArguments, PathArguments},
+    arguments::{
+        FileArguments, InterfaceArguments, OutputArguments, PathArguments, RedirectArguments,
+        RespondArguments,
+    },
     output,
 };
 use crate::{
-    content::Rendered,
+    content::{Redirect, Rendered, Reply, RoutePath},
     kernel::Live,
-    server::{Change, Server},
+    server::{Change, ChangeError, Server},
 };
+
+/// What to do about a path that has something, or nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// It must have nothing yet.
+    Refuse,
+    /// It must have something.
+    Require,
+    /// Either will do.
+    Replace,
+}
 
 /// Puts a file behind a path that has nothing yet.
 pub(super) fn add(arguments: &FileArguments) -> Result<(), Failure> {
-    put(arguments, "added", Change::Add)
+    file(arguments, Taken::Refuse)
 }
 
 /// Puts another file behind a path.
 pub(super) fn replace(arguments: &FileArguments) -> Result<(), Failure> {
-    put(arguments, "replaced", Change::Replace)
+    file(arguments, Taken::Require)
+}
+
+fn file(arguments: &FileArguments, taken: Taken) -> Result<(), Failure> {
+    let FileArguments { interface, route, file, response, output } = arguments;
+    let rendered = Rendered::file(file, &response.config()?.options_for(&route.path))?;
+    put(interface, &route.path, rendered, taken, None, output)
+}
+
+/// Sends clients that ask for a path elsewhere.
+pub(super) fn redirect(arguments: &RedirectArguments) -> Result<(), Failure> {
+    let RedirectArguments { interface, route, to, status, replace, response, output } = arguments;
+    let redirect = Redirect::new(to, *status)?;
+    redirect.check_from(&route.path)?;
+    let rendered = Rendered::redirect(&redirect, &response.config()?.options_for(&route.path))?;
+    let taken = if *replace { Taken::Replace } else { Taken::Refuse };
+    put(interface, &route.path, rendered, taken, Some(redirect.location()), output)
+}
+
+/// Answers a path with a few words.
+pub(super) fn respond(arguments: &RespondArguments) -> Result<(), Failure> {
+    let RespondArguments {
+        interface,
+        route,
+        body,
+        status,
+        content_type,
+        replace,
+        response,
+        output,
+    } = arguments;
+    let reply = Reply::new(*status, content_type, body.clone().into_bytes())?;
+    let rendered = Rendered::reply(&reply, &response.config()?.options_for(&route.path))?;
+    let taken = if *replace { Taken::Replace } else { Taken::Refuse };
+    put(interface, &route.path, rendered, taken, None, output)
 }
 
 fn put(
-    arguments: &FileArguments,
-    done: &'static str,
-    change: fn(crate::content::RoutePath, Arc<Rendered>) -> Change,
+    interface: &str,
+    path: &RoutePath,
+    rendered: Rendered,
+    taken: Taken,
+    location: Option<&str>,
+    output: &OutputArguments,
 ) -> Result<(), Failure> {
-    let FileArguments { interface, path, file, output } = arguments;
-    let rendered = Arc::new(Rendered::file(file)?);
+    let rendered = Arc::new(rendered);
     let mut live = Live::open(interface)?;
-    live.apply(change(path.clone(), Arc::clone(&rendered)))?;
+    let change = |taken| match taken {
+        Taken::Require => Change::Replace(path.clone(), Arc::clone(&rendered)),
+        _ => Change::Add(path.clone(), Arc::clone(&rendered)),
+    };
+    let done = match (live.apply(change(taken)), taken) {
+        (Err(ChangeError::PathTaken { .. }), Taken::Replace) => {
+            live.apply(change(Taken::Require))?;
+            "replaced"
+        }
+        (outcome, taken) => {
+            outcome?;
+            if taken == Taken::Require { "replaced" } else { "added" }
+        }
+    };
     let body_bytes = rendered.body_bytes();
+    let variants = rendered.variants.iter();
+    let encodings: Vec<_> =
+        variants.map(|variant| (variant.encoding.name(), variant.body_bytes())).collect();
     if output.json {
         return Ok(output::json(&json!({
             "interface": interface,
             "path": path.as_str(),
             "done": done,
+            "status": rendered.status,
+            "location": location,
             "content_type": rendered.content_type,
             "body_bytes": body_bytes,
+            "encodings": output::encodings(encodings.into_iter()),
         }))?);
     }
-    let bytes = output::bytes(body_bytes.into());
-    Ok(output::text(&format!("{done} {path}: {bytes}, {}\n", rendered.content_type))?)
+    let text = match location {
+        Some(location) => format!("{} to {location}", rendered.status),
+        None => {
+            let mut text =
+                format!("{}, {}", output::bytes(body_bytes.into()), rendered.content_type);
+            for (encoding, bytes) in encodings {
+                text += &format!(", {} in {encoding}", output::bytes(bytes.into()));
+            }
+            text
+        }
+    };
+    Ok(output::text(&format!("{done} {path}: {text}\n"))?)
 }
 
 /// Serves nothing behind a path any more.
 pub(super) fn remove(arguments: &PathArguments) -> Result<(), Failure> {
-    let PathArguments { interface, path, output } = arguments;
+    let PathArguments { interface, route, output } = arguments;
+    let path = &route.path;
     Live::open(interface)?.apply(Change::Remove(path.clone()))?;
     if output.json {
         let document = json!({ "interface": interface, "path": path.as_str(), "done": "removed" });

@@ -17,23 +17,29 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
     let interface = arguments.interface();
     let json = arguments.output.json;
     let terminal = !json && io::stdin().is_terminal() && io::stdout().is_terminal();
-    if !terminal && arguments.root.is_none() {
+    let config = arguments.site.config()?;
+    if !terminal && config.is_none() {
         return match Live::open(interface) {
             Ok(mut live) => status::print(&mut live, json),
             Err(error @ OpenError::NotAttached { .. }) => status::print_unattached(&error, json),
             Err(error) => Err(error.into()),
         };
     }
-    let site = arguments.root.as_deref().map(Site::scan).transpose()?;
+    let site = config.as_ref().map(Site::of).transpose()?;
     let (mut live, _) = serve::attach_or_open(interface, &arguments.limits)?;
-    if let (Some(site), Some(root)) = (&site, &arguments.root) {
-        serve::publish(&mut live, site, root, json)?;
+    if let Some(site) = &site {
+        serve::publish(&mut live, site, json)?;
     }
     if !terminal {
         return status::print(&mut live, json);
     }
     let defaults = tui::Options::from_environment(Leaving::Ask);
-    let options = tui::Options { ascii: arguments.ascii, ..defaults };
+    let options = tui::Options {
+        ascii: arguments.ascii,
+        config: config.unwrap_or_default(),
+        config_words: arguments.site.response.words(),
+        ..defaults
+    };
     match tui::run(Box::new(live), options)? {
         Exit::Stop => {
             Live::stop(interface)?;

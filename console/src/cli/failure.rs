@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::output;
 use crate::{
-    content::{RenderError, SiteError},
+    content::{ConfigError, RedirectError, RenderError, ReplyError, SiteError},
     kernel::{AttachError, OpenError, StopError},
     server::ChangeError,
 };
@@ -125,6 +125,24 @@ impl From<ChangeError> for Failure {
 impl From<RenderError> for Failure {
     fn from(error: RenderError) -> Self {
         Self::refused("file-not-servable", error)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::refused("config-not-valid", error)
+    }
+}
+
+impl From<RedirectError> for Failure {
+    fn from(error: RedirectError) -> Self {
+        Self::refused("redirect-not-possible", error)
+    }
+}
+
+impl From<ReplyError> for Failure {
+    fn from(error: ReplyError) -> Self {
+        Self::refused("reply-not-possible", error)
     }
 }
 

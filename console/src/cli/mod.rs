@@ -3,7 +3,8 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `arguments` | commands, options and help, in one definition |
-//! | `changes` | `add`, `replace`, `remove` and `stop` |
+//! | `changes` | `add`, `replace`, `redirect`, `respond`, `remove` and `stop` |
+//! | `config` | `config print` and `config check` |
 //! | `console` | the console itself, or one report where there is no terminal |
 //! | `failure` | what went wrong, as text, as JSON and as an exit code |
 //! | `output` | what a command prints |
@@ -13,6 +14,7 @@
 
 mod arguments;
 mod changes;
+mod config;
 mod console;
 mod failure;
 mod output;
@@ -48,6 +50,9 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Status(arguments) => status::run(&arguments)?,
         Command::Add(arguments) => changes::add(&arguments)?,
         Command::Replace(arguments) => changes::replace(&arguments)?,
+        Command::Redirect(arguments) => changes::redirect(&arguments)?,
+        Command::Respond(arguments) => changes::respond(&arguments)?,
+        Command::Config(command) => config::run(&command)?,
         Command::Remove(arguments) => changes::remove(&arguments)?,
         Command::Stop(arguments) => changes::stop(&arguments)?,
         Command::Log(arguments) => watch::log(&arguments)?,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use humansize::DECIMAL;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Prints text. That nobody reads on, as under `head`, is no failure.
 pub(super) fn text(text: &str) -> anyhow::Result<()> {
@@ -31,6 +31,11 @@ pub(super) fn note(message: &str) {
 /// Bytes as people say them: `1.26 GB`.
 pub(super) fn bytes(bytes: u64) -> String {
     humansize::format_size(bytes, DECIMAL)
+}
+
+/// Encodings by name, with the bytes of a body in each, as JSON.
+pub(super) fn encodings<'a>(encodings: impl Iterator<Item = (&'a str, u32)>) -> Value {
+    encodings.map(|(encoding, bytes)| (encoding.to_owned(), json!(bytes))).collect()
 }
 
 /// A count with its thousands apart: `1,234,567`.

@@ -1,13 +1,11 @@
 //! Attach or rejoin, and publish a folder.
 
-use std::{
-    io::{self, IsTerminal},
-    path::Path,
-};
+use std::io::{self, IsTerminal};
 
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use zeroserve_shared::route::FixedRoute;
 
 use super::{
     Failure,
@@ -15,7 +13,7 @@ use super::{
     output,
 };
 use crate::{
-    content::Site,
+    content::{Rendered, Site},
     kernel::{Live, OpenError, Published},
     server::{Identity, Server},
 };
@@ -27,9 +25,9 @@ const NAMED: usize = 20;
 pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let json = arguments.output.json;
     // Looked through first, so that nothing is attached for a folder that is not there.
-    let site = Site::scan(&arguments.root)?;
+    let site = Site::of(&arguments.site.config()?.unwrap_or_default())?;
     let (mut live, attached) = attach_or_open(&arguments.interface, &arguments.limits)?;
-    let published = publish(&mut live, &site, &arguments.root, json)?;
+    let published = publish(&mut live, &site, json)?;
     if json {
         return Ok(output::json(&document(&live, attached, &site, &published))?);
     }
@@ -73,13 +71,13 @@ fn check_limits(limits: &LimitArguments, identity: &Identity) -> Result<(), Fail
     Ok(())
 }
 
-/// Publishes a folder, with a progress bar where somebody watches.
-pub(super) fn publish(
-    live: &mut Live,
-    site: &Site,
-    root: &Path,
-    json: bool,
-) -> Result<Published, Failure> {
+/// Publishes a site, with a progress bar where somebody watches.
+pub(super) fn publish(live: &mut Live, site: &Site, json: bool) -> Result<Published, Failure> {
+    let not_found = match &site.not_found {
+        Some(file) => Rendered::not_found(file)?,
+        None => Rendered::fixed(FixedRoute::NotFound),
+    };
+    live.answer(FixedRoute::NotFound, &not_found)?;
     let files = site.render();
     let watched = !json && io::stderr().is_terminal();
     let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -88,7 +86,7 @@ pub(super) fn publish(
         bar.set_style(style);
     }
     if !watched && !json {
-        output::note(&format!("publishing {} paths from {}", files.len(), root.display()));
+        output::note(&format!("publishing {} paths", files.len()));
     }
     let published = live.publish(files, |path| {
         bar.set_message(path.to_string());
@@ -117,11 +115,11 @@ fn report_left_out(site: &Site, published: &Published) {
 
 fn summary(identity: &Identity, published: &Published) -> String {
     let Identity { interface, port, addresses, .. } = identity;
-    let Published { added, replaced, response_bytes, .. } = published;
+    let Published { added, replaced, unchanged, response_bytes, .. } = published;
     let bytes = output::bytes(*response_bytes);
     let mut text = format!(
-        "published {} paths, {bytes}: {added} new, {replaced} replaced\n",
-        added + replaced
+        "published {} paths, {bytes}: {added} new, {replaced} replaced, {unchanged} unchanged\n",
+        added + replaced + unchanged
     );
     text += &format!("serving on {interface}, port {port}, at {}\n", addresses.join(", "));
     text += &format!(
@@ -144,6 +142,7 @@ fn document(live: &Live, attached: bool, site: &Site, published: &Published) -> 
         "attached_now": attached,
         "added": published.added,
         "replaced": published.replaced,
+        "unchanged": published.unchanged,
         "response_bytes": published.response_bytes,
         "skipped": site.skipped,
         "failed": failed,

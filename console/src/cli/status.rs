@@ -10,10 +10,12 @@ use serde_json::{Map, Value, json};
 use zeroserve_shared::{
     counters::{Counters, RouteHits},
     reason::{Egress, Reason, Verdict},
+    refusal::Refusal,
 };
 
 use super::{Failure, arguments::InterfaceArguments, output};
 use crate::{
+    content::RoutePath,
     kernel::{Live, OpenError},
     server::{Identity, RouteInfo, RouteName, Server},
 };
@@ -101,6 +103,9 @@ impl Report {
             },
             "verdicts": by_name(Verdict::ALL.iter().map(|v| v.name()).collect(), &totals.verdicts),
             "reasons": by_name(Reason::ALL.iter().map(|r| r.name()).collect(), &totals.reasons),
+            "refusals": by_name(
+                Refusal::ALL.iter().map(|r| r.name()).collect(), &totals.refusals
+            ),
             "egress": by_name(Egress::ALL.iter().map(|e| e.name()).collect(), &totals.egress),
             "routes": routes.iter().map(route_document).collect::<Vec<_>>(),
         })
@@ -113,18 +118,21 @@ fn unix_s(time: SystemTime) -> Option<u64> {
 
 fn route_document((route, hits): &(RouteInfo, RouteHits)) -> Value {
     let path = match &route.name {
-        RouteName::Path(path) => Some(path.as_str()),
+        RouteName::Path(path) => Some(path),
         RouteName::Fixed(_) => None,
     };
+    let encodings = route.encodings.iter().map(|one| (one.encoding.name(), one.body_bytes));
     let sha256: String = route.body_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     json!({
-        "path": path,
+        "path": path.map(RoutePath::as_str),
+        "host": path.and_then(RoutePath::host),
         "status": route.status,
         "requests": hits.requests,
         "delivered_bytes": hits.delivered_bytes,
         "content_type": route.content_type,
         "body_bytes": route.body_bytes,
         "response_bytes": route.response_bytes,
+        "encodings": output::encodings(encodings),
         "body_sha256": sha256,
         "version": route.version,
         "source": route.source,
@@ -188,6 +196,10 @@ impl Report {
         let reasons = reasons.filter(|(_, packets)| *packets > 0);
         let rows = reasons.map(|(reason, n)| (reason.name(), n, reason.explanation()));
         write_explained(out, "reasons to leave the fast path, in packets", rows)?;
+        let refusals = Refusal::ALL.iter().zip(self.totals.refusals);
+        let refusals = refusals.filter(|(_, requests)| *requests > 0);
+        let rows = refusals.map(|(refusal, n)| (refusal.name(), n, refusal.explanation()));
+        write_explained(out, "requests refused", rows)?;
         let egress = Egress::ALL.iter().zip(self.totals.egress);
         let egress = egress.filter(|(_, clones)| *clones > 0);
         let rows = egress.map(|(outcome, n)| (outcome.name(), n, outcome.explanation()));
@@ -197,22 +209,24 @@ impl Report {
     fn write_routes(&self, out: &mut dyn Write) -> fmt::Result {
         writeln!(
             out,
-            "\n{:>14} {:>11} {:>11} {:>6} {:>7}  route",
-            "requests", "delivered", "size", "status", "version"
+            "\n{:>14} {:>11} {:>11} {:>6} {:>7} {:>13}  route",
+            "requests", "delivered", "size", "status", "version", "also in"
         )?;
         for (route, hits) in &self.routes {
             let name = match &route.name {
                 RouteName::Path(path) => path.as_str(),
                 RouteName::Fixed(_) => "(answer to what is no hit)",
             };
+            let encodings: Vec<_> = route.encodings.iter().map(|one| one.encoding.name()).collect();
             writeln!(
                 out,
-                "{:>14} {:>11} {:>11} {:>6} {:>7}  {name}",
+                "{:>14} {:>11} {:>11} {:>6} {:>7} {:>13}  {name}",
                 output::count(hits.requests),
                 output::bytes(hits.delivered_bytes),
                 output::bytes(route.body_bytes.into()),
                 route.status,
                 route.version,
+                encodings.join(" "),
             )?;
         }
         Ok(())

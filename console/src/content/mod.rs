@@ -2,15 +2,30 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `compress` | the same body in fewer bytes |
+//! | [`config`] | what is to be served, and how |
+//! | [`fields`] | header fields that a person wants answers to have |
+//! | `media` | which media type a file has |
 //! | [`path`] | which paths a route may have |
+//! | [`redirect`] | where an answer can send a client |
 //! | [`render`] | status line, headers and body of a response, as they will be sent |
-//! | [`site`] | which files of a folder are served, and behind which paths |
+//! | [`reply`] | answers that are written down where they are asked for |
+//! | [`site`] | which files of folders are served, and behind which paths |
 
+mod compress;
+pub mod config;
+pub mod fields;
 mod media;
 pub mod path;
+pub mod redirect;
 pub mod render;
+pub mod reply;
 pub mod site;
 
+pub use config::{Config, ConfigError, ResponseArguments, SiteArguments};
+pub use fields::{Field, FieldError};
 pub use path::{PathError, RoutePath};
-pub use render::{RenderError, Rendered};
+pub use redirect::{Redirect, RedirectError};
+pub use render::{RenderError, Rendered, ResponseOptions};
+pub use reply::{Reply, ReplyError};
 pub use site::{Site, SiteError};

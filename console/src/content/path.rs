@@ -4,10 +4,19 @@ use std::{fmt, path::Path, str::FromStr};
 
 use zeroserve_shared::path::{MAX_PATH_BYTES, PathHash, PathHasher};
 
+/// The longest name of a host (RFC 1035 section 3.1, less the length bytes at both ends).
+const MAX_HOST_NAME_BYTES: usize = 253;
+
 /// The decoded path of a route: it begins with `/`, has no empty or dot segments before its last,
-/// no control characters, and at most [`MAX_PATH_BYTES`] bytes.
+/// no control characters, and at most [`MAX_PATH_BYTES`] bytes. A route of one host only has the
+/// host before the path: `//example.org/path`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RoutePath(String);
+pub struct RoutePath {
+    /// The path, with `//` and the host before it if there is one.
+    name: String,
+    /// Where the path begins.
+    path_start: usize,
+}
 
 /// Why something is no path of a route.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +41,15 @@ pub enum PathError {
     /// A `%` is not followed by two hexadecimal digits, or the result is not UTF-8.
     #[error("the path {0:?} has a percent-encoding that is incomplete or not UTF-8")]
     BadEncoding(String),
+    /// There is a host, and nothing behind it.
+    #[error("{0:?} names a host and no path; write {0}/ for the path / at that host")]
+    HostWithoutPath(String),
+    /// What follows two slashes is no name of a host.
+    #[error(
+        "{0:?} is no host, as in //example.org/path: letters, digits, '-' and '.' (of an \
+         international name the form that begins with xn--), without a port"
+    )]
+    BadHost(String),
     /// A file's name is not UTF-8, so no route can be named after it.
     #[error("the file name {0:?} is not UTF-8; rename the file")]
     NameNotUtf8(String),
@@ -53,8 +71,24 @@ impl RoutePath {
 
     /// The path of the folder that this path lies in, with its trailing slash.
     pub fn folder(&self) -> Self {
-        let end = self.0.rfind('/').map_or(0, |slash| slash + 1);
-        Self(self.0[..end].to_owned())
+        let end = self.name.rfind('/').map_or(0, |slash| slash + 1);
+        Self { name: self.name[..end].to_owned(), path_start: self.path_start }
+    }
+
+    /// The path of a folder without its trailing slash, which a person may type; none for `/`.
+    pub fn without_slash(&self) -> Option<Self> {
+        let name = self.name.strip_suffix('/').filter(|name| name.len() > self.path_start)?;
+        Some(Self { name: name.to_owned(), path_start: self.path_start })
+    }
+
+    /// The same path at one host only.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError::BadHost`].
+    pub fn at_host(&self, host: &str) -> Result<Self, PathError> {
+        let host = parse_host(host)?;
+        Ok(Self { name: format!("//{host}{}", self.path()), path_start: host.len() + 2 })
     }
 
     /// A path that is decoded already.
@@ -74,27 +108,60 @@ impl RoutePath {
         if !relative.is_empty() && without_slash.split('/').any(odd) {
             return Err(PathError::OddSegment(path));
         }
-        Ok(Self(path))
+        Ok(Self { name: path, path_start: 0 })
     }
 
-    /// The decoded path.
+    /// The decoded path, behind `//` and the host if it is a route of one host only: what people
+    /// see, and type but for percent-encoding.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// The decoded path alone.
+    pub fn path(&self) -> &str {
+        &self.name[self.path_start..]
+    }
+
+    /// The only host that has the route, in lower case; none if every host has it.
+    pub fn host(&self) -> Option<&str> {
+        self.name[..self.path_start].strip_prefix("//")
     }
 
     /// The hash by which the kernel side finds it.
     pub fn hash(&self, key: [u64; 2]) -> PathHash {
-        PathHasher::hash(key, self.0.as_bytes())
+        let path = PathHasher::hash(key, self.path().as_bytes());
+        match self.host() {
+            Some(host) => path.at(PathHasher::hash(key, host.as_bytes())),
+            None => path,
+        }
+    }
+}
+
+/// A host's name in lower case (RFC 3986 section 3.2.2): a name, or an address in brackets.
+pub(crate) fn parse_host(host: &str) -> Result<String, PathError> {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let fits = match inner {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.split('.').all(|label| {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            !label.is_empty() && label.len() < 64 && label.chars().all(allowed)
+        }),
+    };
+    if fits && host.len() <= MAX_HOST_NAME_BYTES {
+        Ok(host.to_ascii_lowercase())
+    } else {
+        Err(PathError::BadHost(host.to_owned()))
     }
 }
 
 impl fmt::Display for RoutePath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(&self.0)
+        formatter.pad(&self.name)
     }
 }
 
-/// Parses a path as a person types it, percent-encoded where need be.
+/// Parses a path as a person types it, percent-encoded where need be, behind `//` and a host if it
+/// is to be a route of that host only.
 impl FromStr for RoutePath {
     type Err = PathError;
 
@@ -102,9 +169,17 @@ impl FromStr for RoutePath {
         if typed.contains(['?', '#']) {
             return Err(PathError::QueryOrFragment(typed.to_owned()));
         }
+        let (host, encoded) = match typed.strip_prefix("//") {
+            Some(rest) => rest.find('/').map(|slash| rest.split_at(slash)).unzip(),
+            None => (None, Some(typed)),
+        };
+        let Some(encoded) = encoded else {
+            return Err(PathError::HostWithoutPath(typed.to_owned()));
+        };
         let decoded =
-            percent_decode(typed).ok_or_else(|| PathError::BadEncoding(typed.to_owned()))?;
-        Self::from_decoded(decoded)
+            percent_decode(encoded).ok_or_else(|| PathError::BadEncoding(typed.to_owned()))?;
+        let path = Self::from_decoded(decoded)?;
+        host.map_or(Ok(path.clone()), |host| path.at_host(host))
     }
 }
 
@@ -131,7 +206,7 @@ mod tests {
     use super::*;
 
     fn parse(typed: &str) -> Result<String, PathError> {
-        typed.parse().map(|path: RoutePath| path.0)
+        typed.parse().map(|path: RoutePath| path.name)
     }
 
     #[test]
@@ -157,7 +232,14 @@ mod tests {
             ("index.html", PathError::NotAbsolute(owned("index.html"))),
             ("/a?b=c", PathError::QueryOrFragment(owned("/a?b=c"))),
             ("/a#top", PathError::QueryOrFragment(owned("/a#top"))),
-            ("//", PathError::OddSegment(owned("//"))),
+            ("//", PathError::HostWithoutPath(owned("//"))),
+            ("//host", PathError::HostWithoutPath(owned("//host"))),
+            ("///", PathError::BadHost(owned(""))),
+            ("//a b/", PathError::BadHost(owned("a b"))),
+            ("//a:80/", PathError::BadHost(owned("a:80"))),
+            ("//a./", PathError::BadHost(owned("a."))),
+            ("//bücher.example/", PathError::BadHost(owned("bücher.example"))),
+            ("//[::g]/", PathError::BadHost(owned("[::g]"))),
             ("/a//b", PathError::OddSegment(owned("/a//b"))),
             ("/a/../b", PathError::OddSegment(owned("/a/../b"))),
             ("/%2e%2E/b", PathError::OddSegment(owned("/../b"))),
@@ -195,9 +277,36 @@ mod tests {
 
     #[test]
     fn the_folder_of_a_path_ends_with_a_slash() {
-        let folder = |path: &str| path.parse::<RoutePath>().map(|path| path.folder().0);
+        let folder = |path: &str| path.parse::<RoutePath>().map(|path| path.folder().name);
         assert_eq!(folder("/index.html").as_deref(), Ok("/"));
         assert_eq!(folder("/docs/index.html").as_deref(), Ok("/docs/"));
+        assert_eq!(folder("//a.example/index.html").as_deref(), Ok("//a.example/"));
+    }
+
+    #[test]
+    fn a_route_of_one_host_has_the_host_before_its_path_in_lower_case() {
+        let path: RoutePath = "//WWW.Example.org/a%20b".parse().expect("a path at a host");
+        assert_eq!(path.as_str(), "//www.example.org/a b");
+        assert_eq!((path.host(), path.path()), (Some("www.example.org"), "/a b"));
+        let plain: RoutePath = "/a b".parse().expect("a path");
+        assert_eq!((plain.host(), plain.path()), (None, "/a b"));
+        assert_eq!(plain.at_host("WWW.example.org").as_ref(), Ok(&path));
+        assert_ne!(plain.hash([1, 2]), path.hash([1, 2]));
+        let address: RoutePath = "//[2001:DB8::1]/".parse().expect("an address");
+        assert_eq!(address.host(), Some("[2001:db8::1]"));
+    }
+
+    #[test]
+    fn a_folder_without_its_slash_is_a_path_but_for_the_root() {
+        let without = |path: &str| {
+            let path: RoutePath = path.parse().expect("a path");
+            path.without_slash().map(|path| path.name)
+        };
+        assert_eq!(without("/docs/").as_deref(), Some("/docs"));
+        assert_eq!(without("//a/docs/").as_deref(), Some("//a/docs"));
+        assert_eq!(without("/"), None);
+        assert_eq!(without("//a/"), None);
+        assert_eq!(without("/docs"), None);
     }
 
     /// Percent-encodes every byte but the slashes.
@@ -210,10 +319,10 @@ mod tests {
         #[test]
         fn parsing_never_panics_and_what_it_accepts_is_a_path(typed in "\\PC{0,40}|(/[.%a2f]{0,3}){0,6}/?") {
             if let Ok(path) = typed.parse::<RoutePath>() {
-                prop_assert!(path.0.starts_with('/'));
-                prop_assert!(!path.0.contains("//"));
-                prop_assert!(!path.0.split('/').any(|segment| segment == "." || segment == ".."));
-                prop_assert!(path.0.len() <= MAX_PATH_BYTES);
+                prop_assert!(path.path().starts_with('/'));
+                prop_assert!(!path.path().contains("//"));
+                prop_assert!(!path.path().split('/').any(|segment| segment == "." || segment == ".."));
+                prop_assert!(path.path().len() <= MAX_PATH_BYTES);
             }
         }
 

@@ -1,6 +1,7 @@
-//! Which files of a folder are served, and behind which paths.
+//! Which files of folders are served, and behind which paths, beside redirects and fixed replies.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
@@ -8,21 +9,44 @@ use std::{
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::{RenderError, Rendered, RoutePath};
-
-/// The name of the file that is served at its folder's path too.
-const INDEX: &str = "index.html";
+use super::{
+    Config, RenderError, Rendered, ResponseOptions, RoutePath, redirect::Redirect, reply::Reply,
+};
 
 /// The only hidden name that is served: RFC 8615 makes it public by definition.
 const WELL_KNOWN: &str = ".well-known";
 
-/// The files of a folder that can be served, by path.
+/// Everything that can be served, by path.
 #[derive(Debug)]
 pub struct Site {
     /// What is served where, sorted by path.
-    pub files: Vec<(RoutePath, PathBuf)>,
-    /// What lies in the folder and is not served, each with the reason, for a person to read.
+    pub routes: Vec<SiteRoute>,
+    /// What lies in the folders and is not served, each with the reason, for a person to read.
     pub skipped: Vec<String>,
+    /// The file that is the body of 404.
+    pub not_found: Option<PathBuf>,
+}
+
+/// What is served behind a path.
+#[derive(Clone, Debug)]
+pub struct SiteRoute {
+    /// The path.
+    pub path: RoutePath,
+    /// What is served.
+    pub source: Source,
+    /// How its answer is made.
+    pub options: ResponseOptions,
+}
+
+/// Something to serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// An answer that sends the client elsewhere.
+    Redirect(Redirect),
+    /// An answer that is written down.
+    Reply(Reply),
 }
 
 /// Why a folder cannot be served.
@@ -42,67 +66,162 @@ pub enum SiteError {
 }
 
 impl Site {
-    /// Looks through a folder. No file is opened yet.
+    /// Looks through a folder, without further wishes.
     ///
-    /// Hidden files are skipped, and so are symbolic links that lead out of the folder or to
+    /// # Errors
+    ///
+    /// As for [`Site::of`].
+    pub fn scan(root: &Path) -> Result<Self, SiteError> {
+        Self::of(&Config::of_folder(root))
+    }
+
+    /// Looks through the folders that a config names. No file is opened yet.
+    ///
+    /// Hidden files are skipped, and so are symbolic links that lead out of their folder or to
     /// another folder.
     ///
     /// # Errors
     ///
-    /// See [`SiteError`]. What goes wrong below the folder itself is skipped and says so.
-    pub fn scan(root: &Path) -> Result<Self, SiteError> {
+    /// See [`SiteError`]. What goes wrong below a folder itself is skipped and says so.
+    pub fn of(config: &Config) -> Result<Self, SiteError> {
+        let mut skipped = Vec::new();
+        let mut sources = BTreeMap::new();
+        let mut add = |root: &Path, host: Option<&str>| -> Result<(), SiteError> {
+            let folder = Folder::scan(root, &config.index)?;
+            for (path, source) in folder.sources {
+                match host.map_or(Ok(path.clone()), |host| path.at_host(host)) {
+                    Ok(path) => drop(sources.insert(path, source)),
+                    Err(error) => skipped.push(error.to_string()),
+                }
+            }
+            skipped.extend(folder.skipped);
+            Ok(())
+        };
+        config.root.iter().try_for_each(|root| add(root, None))?;
+        config.hosts.iter().try_for_each(|(host, root)| add(root, Some(host)))?;
+        let redirects = config.redirects.iter().cloned();
+        let redirects = redirects.map(|(path, redirect)| (path, Source::Redirect(redirect)));
+        let replies = config.replies.iter().cloned();
+        let replies = replies.map(|(path, reply)| (path, Source::Reply(reply)));
+        for (path, source) in redirects.chain(replies) {
+            if let Some(Source::File(file)) = sources.insert(path.clone(), source) {
+                let file = file.display();
+                skipped.push(format!("{file} is hidden by what the config has at {path}"));
+            }
+        }
+        let route = |(path, source)| {
+            let options = config.options_for(&path);
+            SiteRoute { path, source, options }
+        };
+        let routes = sources.into_iter().map(route).collect();
+        skipped.sort();
+        Ok(Self { routes, skipped, not_found: config.not_found.clone() })
+    }
+
+    /// Renders everything, one route after the other, so that no more than one large file is in
+    /// memory at a time.
+    pub fn render(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (RoutePath, Result<Rendered, RenderError>)> {
+        let mut indices = HashMap::new();
+        for route in &self.routes {
+            if let Source::File(file) = &route.source {
+                *indices.entry(file).or_insert(0) += 1;
+            }
+        }
+        indices.retain(|_, paths| *paths > 1);
+        // An index is served at two paths, and is compressed once.
+        let mut kept: HashMap<&Path, (&ResponseOptions, Rendered)> = HashMap::new();
+        self.routes.iter().map(move |SiteRoute { path, source, options }| {
+            let rendered = match source {
+                Source::Redirect(redirect) => Rendered::redirect(redirect, options),
+                Source::Reply(reply) => Rendered::reply(reply, options),
+                Source::File(file) => match kept.remove(&**file) {
+                    Some((same, rendered)) if same == options => Ok(rendered),
+                    _ => Rendered::file(file, options).inspect(|rendered| {
+                        if indices.remove(file).is_some() {
+                            kept.insert(file, (options, rendered.clone()));
+                        }
+                    }),
+                },
+            };
+            (path.clone(), rendered)
+        })
+    }
+}
+
+/// What one folder has to serve.
+struct Folder<'a> {
+    root: PathBuf,
+    index: &'a [String],
+    sources: BTreeMap<RoutePath, Source>,
+    /// The index of each folder, and its place among the names for one.
+    indices: BTreeMap<RoutePath, (usize, PathBuf)>,
+    skipped: Vec<String>,
+}
+
+impl<'a> Folder<'a> {
+    fn scan(root: &Path, index: &'a [String]) -> Result<Self, SiteError> {
         let unreadable = |error| SiteError::Unreadable { root: root.to_owned(), error };
         let canonical = fs::canonicalize(root).map_err(unreadable)?;
         if !canonical.is_dir() {
             return Err(SiteError::NotAFolder(root.to_owned()));
         }
         fs::read_dir(&canonical).map_err(unreadable)?;
-        let mut site = Self { files: Vec::new(), skipped: Vec::new() };
         let mut entries = WalkDir::new(&canonical).min_depth(1).into_iter();
+        let mut folder = Self {
+            root: canonical,
+            index,
+            sources: BTreeMap::new(),
+            indices: BTreeMap::new(),
+            skipped: Vec::new(),
+        };
         while let Some(entry) = entries.next() {
             match entry {
                 Ok(entry) if is_hidden(entry.file_name()) => {
-                    site.skip(entry.path(), "is hidden");
+                    folder.skip(entry.path(), "is hidden");
                     if entry.file_type().is_dir() {
                         entries.skip_current_dir();
                     }
                 }
-                Ok(entry) => site.consider(&canonical, &entry),
-                Err(error) => site.skipped.push(error.to_string()),
+                Ok(entry) => folder.consider(&entry),
+                Err(error) => folder.skipped.push(error.to_string()),
             }
         }
-        site.files.sort();
-        site.skipped.sort();
-        Ok(site)
+        for (path, (_, file)) in std::mem::take(&mut folder.indices) {
+            if let Some(typed) = path.without_slash() {
+                let redirect = Source::Redirect(Redirect::to_folder(&path));
+                folder.sources.entry(typed).or_insert(redirect);
+            }
+            folder.sources.insert(path, Source::File(file));
+        }
+        Ok(folder)
     }
 
-    /// Renders the files one by one, so that no more than one is in memory at a time.
-    pub fn render(
-        &self,
-    ) -> impl ExactSizeIterator<Item = (RoutePath, Result<Rendered, RenderError>)> {
-        self.files.iter().map(|(path, file)| (path.clone(), Rendered::file(file)))
-    }
-
-    fn consider(&mut self, root: &Path, entry: &DirEntry) {
+    fn consider(&mut self, entry: &DirEntry) {
         let file = entry.path();
         let kind = entry.file_type();
         if kind.is_dir() {
             return;
         }
         if kind.is_symlink() {
-            if let Err(reason) = check_link(root, file) {
+            if let Err(reason) = check_link(&self.root, file) {
                 return self.skip(file, reason);
             }
         } else if !kind.is_file() {
             return self.skip(file, "is not a regular file");
         }
-        let relative = file.strip_prefix(root).unwrap_or(file);
+        let relative = file.strip_prefix(&self.root).unwrap_or(file);
         match RoutePath::from_file_names(relative) {
             Ok(path) => {
-                if entry.file_name() == INDEX {
-                    self.files.push((path.folder(), file.to_owned()));
+                if let Some(place) = self.index.iter().position(|name| entry.file_name() == &**name)
+                {
+                    let best = self.indices.entry(path.folder());
+                    let found = (place, file.to_owned());
+                    best.and_modify(|best| *best = found.clone().min(best.clone()))
+                        .or_insert(found);
                 }
-                self.files.push((path, file.to_owned()));
+                self.sources.insert(path, Source::File(file.to_owned()));
             }
             Err(error) => self.skip(file, &error.to_string()),
         }
@@ -144,7 +263,7 @@ mod tests {
     }
 
     fn paths(site: &Site) -> Vec<&str> {
-        site.files.iter().map(|(path, _)| path.as_str()).collect()
+        site.routes.iter().map(|route| route.path.as_str()).collect()
     }
 
     #[test]
@@ -156,8 +275,12 @@ mod tests {
         let site = Site::scan(root.path()).expect("scanned");
         assert_eq!(
             paths(&site),
-            ["/", "/docs/", "/docs/a b.txt", "/docs/index.html", "/index.html"]
+            ["/", "/docs", "/docs/", "/docs/a b.txt", "/docs/index.html", "/index.html"]
         );
+        let redirect = Redirect::new("/docs/", 301).expect("a redirect");
+        assert_eq!(site.routes[1].source, Source::Redirect(redirect));
+        let rendered: Vec<_> = site.render().map(|(_, one)| one.expect("rendered")).collect();
+        assert_eq!(rendered[2].bytes, rendered[4].bytes);
         assert_eq!(site.skipped, Vec::<String>::new());
     }
 
@@ -196,11 +319,66 @@ mod tests {
     fn what_cannot_be_rendered_says_so_when_its_turn_comes() {
         let root = tempfile::tempdir().expect("a folder");
         write(root.path(), "a.txt", "x");
-        write(root.path(), "b.txt", "");
+        write(root.path(), "b.txt", "x");
         let site = Site::scan(root.path()).expect("scanned");
+        fs::remove_file(root.path().join("b.txt")).expect("removed");
         let rendered: Vec<_> = site.render().collect();
         assert!(rendered[0].1.is_ok());
-        assert!(matches!(rendered[1].1, Err(RenderError::Empty(_))));
+        assert!(matches!(rendered[1].1, Err(RenderError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn the_first_name_for_an_index_that_a_folder_has_is_its_index() {
+        let root = tempfile::tempdir().expect("a folder");
+        for name in ["a/index.htm", "a/index.html", "b/index.htm", "c/other.html"] {
+            write(root.path(), name, name);
+        }
+        let index = ["index.html", "index.htm"].map(str::to_owned).to_vec();
+        let config = Config { index, ..Config::of_folder(root.path()) };
+        let site = Site::of(&config).expect("scanned");
+        let at = |path: &str| {
+            let route = site.routes.iter().find(|route| route.path.as_str() == path);
+            match &route.expect(path).source {
+                Source::File(file) => fs::read_to_string(file).expect("a file"),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((at("/a/"), at("/b/")), ("a/index.html".into(), "b/index.htm".into()));
+        assert!(!paths(&site).contains(&"/c/"));
+        let site = Site::of(&Config { index: Vec::new(), ..config }).expect("scanned");
+        assert!(!paths(&site).contains(&"/a/"));
+    }
+
+    #[test]
+    fn what_the_config_has_at_a_path_hides_a_file_there_and_says_so() {
+        let root = tempfile::tempdir().expect("a folder");
+        write(root.path(), "a.txt", "x");
+        write(root.path(), "docs/index.html", "x");
+        let reply = Reply::new(200, "text/plain", b"y".to_vec()).expect("a reply");
+        let at = |path: &str| (path.parse().expect("a path"), reply.clone());
+        let config =
+            Config { replies: vec![at("/a.txt"), at("/docs")], ..Config::of_folder(root.path()) };
+        let site = Site::of(&config).expect("scanned");
+        assert_eq!(site.routes[0].source, Source::Reply(reply.clone()));
+        assert_eq!(site.routes[1].source, Source::Reply(reply.clone()));
+        assert_eq!(site.skipped.len(), 1, "{:?}", site.skipped);
+        assert!(site.skipped[0].ends_with("a.txt is hidden by what the config has at /a.txt"));
+    }
+
+    #[test]
+    fn a_host_has_the_files_of_its_folder_behind_paths_of_its_own() {
+        let root = tempfile::tempdir().expect("a folder");
+        write(root.path(), "all/index.html", "x");
+        write(root.path(), "one/index.html", "y");
+        let config = Config {
+            hosts: vec![("one.example".into(), root.path().join("one"))],
+            ..Config::of_folder(&root.path().join("all"))
+        };
+        let site = Site::of(&config).expect("scanned");
+        assert_eq!(
+            paths(&site),
+            ["/", "//one.example/", "//one.example/index.html", "/index.html"]
+        );
     }
 
     #[test]

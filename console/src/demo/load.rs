@@ -19,7 +19,7 @@ use hdrhistogram::Histogram;
 
 use super::client::Connection;
 use crate::{
-    content::{Rendered, RoutePath},
+    content::{Rendered, RoutePath, redirect::percent_encode},
     net::Namespace,
 };
 
@@ -44,7 +44,7 @@ pub struct Target {
 impl Target {
     /// The target for a route.
     pub fn new(path: &RoutePath, published: Arc<Rendered>) -> Self {
-        Self { path: percent_encode(path.as_str()), published }
+        Self { path: percent_encode(path.path()), published }
     }
 }
 
@@ -221,20 +221,6 @@ fn fetch(
     Ok(latency)
 }
 
-/// Encodes a decoded path for a request line (RFC 3986 section 3.3).
-fn percent_encode(path: &str) -> String {
-    let mut encoded = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use zeroserve_shared::route::{FORMS, Form};
@@ -246,12 +232,8 @@ mod tests {
             bytes: vec![0; body_bytes],
             head_bytes: 0,
             forms: [Form { bytes: body_bytes as u32, ..Form::default() }; FORMS],
-            etag: None,
             status: 200,
-            content_type: String::new(),
-            body_sha256: [0; 32],
-            source: None,
-            modified: None,
+            ..Rendered::default()
         };
         Target { path: path.into(), published: Arc::new(published) }
     }
@@ -276,10 +258,5 @@ mod tests {
         let at = |quantile| sum.latency_ns.value_at_quantile(quantile) / 1_000;
         assert_eq!((at(0.3), at(0.6), sum.latency_ns.len()), (20, 30, 3));
         assert!(sum.latency_ns.max() >= LONGEST_NS);
-    }
-
-    #[test]
-    fn what_a_request_line_cannot_hold_is_percent_encoded() {
-        assert_eq!(percent_encode("/a b/ü.html"), "/a%20b/%C3%BC.html");
     }
 }

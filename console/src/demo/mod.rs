@@ -18,7 +18,6 @@ mod site;
 
 use std::{
     io::{self, IsTerminal},
-    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     thread,
@@ -28,6 +27,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use nix::unistd::geteuid;
+use zeroserve_shared::route::FixedRoute;
 
 pub use self::private_server::PrivateServer;
 use self::{
@@ -36,7 +36,7 @@ use self::{
     site::UnpackedSite,
 };
 use crate::{
-    content::Site,
+    content::{Config, Rendered, ResponseArguments, Site, SiteArguments},
     kernel::Live,
     net::{
         namespace::{self, is_permission_error},
@@ -61,9 +61,9 @@ pub struct Options {
     /// Print the report of --headless as JSON
     #[arg(long, requires = "headless")]
     pub json: bool,
-    /// Serve the files of this folder instead of the demo site
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
+    /// What to serve instead of the demo site
+    #[command(flatten)]
+    pub site: SiteArguments,
     /// How many connections put load on the server
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub connections: u16,
@@ -101,6 +101,7 @@ struct Stage {
     live: Live,
     targets: Vec<Target>,
     server: PrivateServer,
+    config: Config,
     _site: Option<UnpackedSite>,
 }
 
@@ -109,22 +110,24 @@ impl Stage {
         namespace::sweep(sweep);
         say("making two network namespaces, and attaching a server in one of them");
         let (mut live, server) = PrivateServer::start(NAME)?;
-        let (unpacked, root) = match &options.root {
-            Some(root) => (None, root.clone()),
-            None => {
+        let (unpacked, config) = match &options.site {
+            SiteArguments {
+                root: None, response: ResponseArguments { config: None, .. }, ..
+            } => {
                 let site = UnpackedSite::create()?;
-                let root = site.root().to_owned();
-                (Some(site), root)
+                let config = options.site.config_or(site.root())?;
+                (Some(site), config)
             }
+            site => (None, site.config()?.unwrap_or_default()),
         };
-        let targets = publish(&mut live, &root)?;
+        let targets = publish(&mut live, &config)?;
         say(&format!(
             "serving at http://{} in the namespace {}; look at it from {}",
             server.address(),
             server.network.server.name(),
             server.network.client.name()
         ));
-        Ok(Self { live, targets, server, _site: unpacked })
+        Ok(Self { live, targets, server, config, _site: unpacked })
     }
 
     fn load(&self, options: &Options) -> Result<Load> {
@@ -153,9 +156,10 @@ impl Stage {
         // The console restores the terminal on a signal before it returns.
         let hold = Hold::new();
         let load = self.load(options)?;
-        let Self { live, server, _site, .. } = self;
-        let mut console = tui::Options::from_environment(tui::Leaving::StopsServing);
-        console.ascii = options.ascii;
+        let Self { live, server, config, _site, .. } = self;
+        let defaults = tui::Options::from_environment(tui::Leaving::StopsServing);
+        let config_words = options.site.response.words();
+        let console = tui::Options { ascii: options.ascii, config, config_words, ..defaults };
         server.network.server.run(|| tui::run(Box::new(live), console))??;
         let outcome = load.stop()?;
         drop((server, _site));
@@ -172,21 +176,27 @@ fn sweep(pid: u32) {
     private_server::sweep(NAME, pid);
 }
 
-/// Publishes a folder and says what must come back.
-fn publish(live: &mut Live, root: &Path) -> Result<Vec<Target>> {
-    let site = Site::scan(root)?;
+/// Publishes a site and says what must come back.
+fn publish(live: &mut Live, config: &Config) -> Result<Vec<Target>> {
+    let site = Site::of(config)?;
     for skipped in &site.skipped {
         say(&format!("not served: {skipped}"));
     }
-    let mut targets = Vec::with_capacity(site.files.len());
+    if let Some(file) = &site.not_found {
+        live.answer(FixedRoute::NotFound, &Rendered::not_found(file)?)?;
+    }
+    let mut targets = Vec::with_capacity(site.routes.len());
     for (path, rendered) in site.render() {
         let rendered = Arc::new(rendered?);
-        targets.push(Target::new(&path, Arc::clone(&rendered)));
+        // The load knows the server by its address only.
+        if path.host().is_none() {
+            targets.push(Target::new(&path, Arc::clone(&rendered)));
+        }
         live.apply(Change::Add(path.clone(), rendered))
             .with_context(|| format!("cannot publish {path}"))?;
     }
-    ensure!(!targets.is_empty(), "there is nothing to serve in {}", root.display());
-    say(&format!("published {} paths from {}", targets.len(), root.display()));
+    ensure!(!targets.is_empty(), "there is nothing to serve that every host has");
+    say(&format!("published {} paths", site.routes.len()));
     Ok(targets)
 }
 

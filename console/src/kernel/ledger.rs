@@ -81,9 +81,15 @@ impl Ledger {
     /// Works out what is free and what is retired. `route_of` tells the route of a version slot.
     fn sort_out(&mut self, route_of: impl Fn(u32) -> u32) {
         let mut serving = vec![false; self.versions.len()];
-        for route in self.routes.iter().filter(|route| !route.version.is_none()) {
-            if let Some(serves) = serving.get_mut(route.version.slot() as usize) {
-                *serves = true;
+        for (_, version) in Self::served(&self.routes) {
+            let Some(info) = self.versions.get(version.slot() as usize) else {
+                continue;
+            };
+            let variants = info.variants.iter().map(|variant| variant.version);
+            for version in variants.filter(|version| !version.is_none()).chain([version]) {
+                if let Some(serves) = serving.get_mut(version.slot() as usize) {
+                    *serves = true;
+                }
             }
         }
         for (slot, info) in self.versions.iter().enumerate().rev() {
@@ -186,6 +192,27 @@ mod tests {
         assert_eq!(ledger.retired, [Retired { version, route: FIRST_ROUTE + 1 }]);
         assert_eq!(ledger.free_slots, [2]);
         assert_eq!(ledger.free_routes, [FIRST_ROUTE + 2]);
+    }
+
+    #[test]
+    fn variants_are_in_use_while_a_route_serves_what_names_them_and_no_longer() {
+        let mut named = used(1);
+        named.variants[0].version = VersionId::new(1, 4);
+        named.variants[1].version = VersionId::new(2, 2);
+        let versions = vec![named, used(4), used(2)];
+        let mut serving = ledger(routes(route(1, 0), Route::default()), versions.clone());
+        serving.sort_out(|_slot| FIRST_ROUTE);
+        assert_eq!((serving.retired, serving.free_slots), (vec![], vec![]));
+
+        let removed = Route { path: hash(1), version: VersionId::NONE };
+        let mut after = ledger(routes(removed, Route::default()), versions);
+        after.sort_out(|_slot| FIRST_ROUTE);
+        let retired = |slot, generation| Retired {
+            version: VersionId::new(slot, generation),
+            route: FIRST_ROUTE,
+        };
+        assert_eq!(after.retired, [retired(2, 2), retired(1, 4), retired(0, 1)]);
+        assert!(!after.free_routes.contains(&FIRST_ROUTE));
     }
 
     #[test]

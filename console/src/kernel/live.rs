@@ -12,14 +12,14 @@ use anyhow::{Context, bail};
 use zeroserve_shared::{
     config::{ABI, Config},
     map::LINK,
-    route::FIRST_ROUTE,
+    route::{FIRST_ROUTE, FixedRoute},
 };
 
 use super::{
     addresses,
     attach::{self, AttachError, AttachOptions},
     capabilities::{self, NotPermitted},
-    clock,
+    clock, detail,
     ledger::Ledger,
     maps::{Maps, Raw},
     observe,
@@ -203,16 +203,34 @@ impl Live {
                 progress(&path);
                 match rendered {
                     Ok(rendered) => {
+                        published.response_bytes += rendered.stored_bytes() as u64;
                         let replaces = publisher.find(&path).is_some();
+                        let name = RouteName::Path(path);
+                        if publisher.serves(&name, &rendered)? {
+                            published.unchanged += 1;
+                            continue;
+                        }
+                        publisher.put(&name, &rendered)?;
                         *(if replaces { &mut published.replaced } else { &mut published.added }) +=
                             1;
-                        published.response_bytes += rendered.bytes.len() as u64;
-                        publisher.put(&RouteName::Path(path), &rendered)?;
                     }
                     Err(error) => published.failed.push((path, error)),
                 }
             }
             Ok(published)
+        })
+    }
+
+    /// Answers so what is no hit, if it is not answered so already.
+    ///
+    /// # Errors
+    ///
+    /// See [`ChangeError`].
+    pub fn answer(&mut self, route: FixedRoute, rendered: &Rendered) -> Result<(), ChangeError> {
+        let name = RouteName::Fixed(route);
+        self.change(|publisher| match publisher.serves(&name, rendered)? {
+            true => Ok(()),
+            false => publisher.put(&name, rendered),
         })
     }
 
@@ -291,8 +309,12 @@ impl Live {
     /// Tells the programs the distance between the kernel's clocks, if it is not what they know.
     fn refresh_clock(&mut self) -> anyhow::Result<()> {
         let tai_minus_utc_s = clock::tai_minus_utc_s();
-        if tai_minus_utc_s != self.config.tai_minus_utc_s {
-            self.config.tai_minus_utc_s = tai_minus_utc_s;
+        if tai_minus_utc_s == self.config.tai_minus_utc_s {
+            return Ok(());
+        }
+        // Under the lock and from what is there now, because publishing writes there too.
+        if let Some(_lock) = Lock::try_acquire(&self.folder) {
+            self.config = Config { tai_minus_utc_s, ..self.maps.config()? };
             self.maps.config.set(0, Raw(self.config), 0).context("cannot write the map CONFIG")?;
         }
         Ok(())
@@ -342,7 +364,7 @@ impl Server for Live {
                     return Err(ChangeError::PathTaken {
                         path,
                         bytes: detail.body_bytes,
-                        file: super::sample::source(&detail),
+                        file: detail::source(&detail),
                     });
                 }
                 publisher.put(&RouteName::Path(path), &rendered)

@@ -5,6 +5,7 @@
 //! | `attach` | check an interface, load the programs and put them on it |
 //! | `capabilities` | what this process may do |
 //! | `clock` | the clocks that the kernel side reads too |
+//! | `detail` | what is remembered of a version for people |
 //! | `ledger` | which routes and version slots are in use |
 //! | `live` | a running server, opened from its pins |
 //! | `maps` | the maps, each with its types |
@@ -20,6 +21,7 @@ mod addresses;
 mod attach;
 mod capabilities;
 mod clock;
+mod detail;
 mod ledger;
 mod live;
 mod maps;

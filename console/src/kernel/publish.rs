@@ -2,7 +2,8 @@
 //!
 //! The order of the steps is what keeps readers safe, which run at any time on any CPU:
 //!
-//! 1. A new version's description and bytes are written before any route names it.
+//! 1. A new version's description and bytes, and those of its variants, are written before any
+//!    route names it.
 //! 2. The route's element is written, and only then, if the route is new, its path.
 //! 3. A path is removed after its route serves nothing any more.
 //! 4. A version that no route serves is freed once all programs that might have read the route
@@ -13,24 +14,23 @@
 
 use std::{
     collections::HashSet,
-    os::unix::ffi::OsStrExt,
     time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
 use aya::{maps::PerCpuValues, util::nr_cpus};
-use zerocopy::FromZeros;
 use zeroserve_shared::{
+    config::HOSTS,
     counters::RouteHits,
     flow::Flow,
     path::PathHash,
     response::StorageClass,
-    route::{Detail, Route, VersionId, VersionInfo},
+    route::{Detail, MAX_VARIANTS, Route, Variant, VersionId, VersionInfo},
     validator::TagHasher,
 };
 
 use super::{
-    clock,
+    clock, detail,
     ledger::{Ledger, Retired},
     maps::{Maps, Raw, Storage},
 };
@@ -39,8 +39,8 @@ use crate::{
     server::{ChangeError, RouteName},
 };
 
-/// Routes changed together at most: each keeps a file descriptor open until then.
-const STAGED_ROUTES: usize = 256;
+/// Versions staged together at most: each keeps a file descriptor open until then.
+const STAGED_VERSIONS: usize = 256;
 /// Response bytes staged together, at which the routes staged so far are changed.
 const STAGED_BYTES: usize = 16 << 20;
 /// A flow that no packet has come for in so long is dead: its client has given up or gone away.
@@ -53,7 +53,9 @@ pub struct Published {
     pub added: usize,
     /// Routes that serve another version now.
     pub replaced: usize,
-    /// Bytes of all responses, headers included.
+    /// Routes that served just that already.
+    pub unchanged: usize,
+    /// Bytes of all responses, headers and variants included.
     pub response_bytes: u64,
     /// Files that cannot be served, with the reason.
     pub failed: Vec<(RoutePath, RenderError)>,
@@ -66,14 +68,22 @@ pub(super) struct Publisher<'a> {
     path_key: [u64; 2],
     staged: Vec<Staged>,
     staged_bytes: usize,
+    staged_versions: usize,
 }
 
-/// A version whose bytes are in the kernel, for which a slot and a route are set aside.
+/// What a route is about to serve.
 struct Staged {
     route: Route,
     index: u32,
     /// The version that the route serves so far.
     replaces: VersionId,
+    /// The variants, and last the version that the route will name.
+    versions: Vec<StagedVersion>,
+}
+
+/// A version whose bytes are in the kernel, for which a slot is set aside.
+struct StagedVersion {
+    id: VersionId,
     info: VersionInfo,
     class: StorageClass,
     storage: Storage,
@@ -82,13 +92,26 @@ struct Staged {
 
 impl<'a> Publisher<'a> {
     pub(super) fn new(maps: &'a mut Maps, ledger: &'a mut Ledger, path_key: [u64; 2]) -> Self {
-        Self { maps, ledger, path_key, staged: Vec::new(), staged_bytes: 0 }
+        Self { maps, ledger, path_key, staged: Vec::new(), staged_bytes: 0, staged_versions: 0 }
     }
 
     /// The version behind a path.
     pub(super) fn find(&self, path: &RoutePath) -> Option<VersionId> {
         let index = *self.ledger.paths.get(&path.hash(self.path_key))?;
         Some(self.ledger.routes[index as usize].version)
+    }
+
+    /// Whether a route serves just that.
+    pub(super) fn serves(&self, name: &RouteName, rendered: &Rendered) -> anyhow::Result<bool> {
+        let version = match name {
+            RouteName::Path(path) => self.find(path),
+            RouteName::Fixed(fixed) => {
+                self.ledger.routes.get(*fixed as usize).map(|route| route.version)
+            }
+        };
+        let version = version.filter(|version| !version.is_none());
+        let served = version.map(|version| self.detail(version)).transpose()?;
+        Ok(served.is_some_and(|detail| detail.fingerprint == rendered.fingerprint()))
     }
 
     /// What is remembered of a version.
@@ -113,32 +136,70 @@ impl<'a> Publisher<'a> {
                 None => self.free_route()?,
             },
         };
+        if matches!(name, RouteName::Path(path) if path.host().is_some()) {
+            self.look_at_hosts()?;
+        }
+        let replaces = self.ledger.routes[index as usize].version;
+        let ordinal = match replaces.is_none() {
+            true => 0,
+            false => self.detail(replaces)?.ordinal + 1,
+        };
+        let mut versions = Vec::with_capacity(rendered.variants.len() + 1);
+        let mut variants = [Variant::default(); MAX_VARIANTS];
+        for (variant, named) in rendered.variants.iter().zip(&mut variants) {
+            let version = self.stage(name, index, ordinal, variant)?;
+            let encoding = variant.encoding as u32;
+            *named = Variant { version: version.id, encoding, reserved: 0 };
+            versions.push(version);
+        }
+        let mut version = self.stage(name, index, ordinal, rendered)?;
+        version.info.variants = variants;
+        let route = Route { path: hash, version: version.id };
+        versions.push(version);
+        self.staged_versions += versions.len();
+        self.staged_bytes += rendered.stored_bytes();
+        self.staged.push(Staged { route, index, replaces, versions });
+        if self.staged_versions >= STAGED_VERSIONS || self.staged_bytes >= STAGED_BYTES {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Brings a version's bytes into the kernel, where nobody looks yet.
+    fn stage(
+        &mut self,
+        name: &RouteName,
+        route: u32,
+        ordinal: u32,
+        rendered: &Rendered,
+    ) -> Result<StagedVersion, ChangeError> {
         let slot = self.free_slot()?;
         let generation = self.ledger.versions[slot as usize].generation.wrapping_add(1).max(1);
-        let version = VersionId::new(slot, generation);
-        let replaces = self.ledger.routes[index as usize].version;
+        let id = VersionId::new(slot, generation);
         let class = StorageClass::of(rendered.bytes.len() as u32);
         let info = VersionInfo {
             generation,
             class: class as u32,
-            route: index,
+            route,
             head_bytes: rendered.head_bytes,
             forms: rendered.forms,
             etag: rendered.etag.as_ref().map_or(0, |etag| TagHasher::hash(etag.as_bytes())),
-            modified_unix_s: rendered.modified.map_or(0, clock::unix_s),
-            ..VersionInfo::default()
+            modified_unix_s: rendered.last_modified.map_or(0, clock::unix_s),
+            variants: [Variant::default(); MAX_VARIANTS],
         };
-        let mut detail = detail(name, rendered);
-        (detail.version, detail.route) = (version, index);
-        if !replaces.is_none() {
-            detail.ordinal = self.detail(replaces)?.ordinal + 1;
-        }
+        let mut detail = detail::write(name, rendered);
+        (detail.version, detail.route, detail.ordinal) = (id, route, ordinal);
         let storage = Storage::of(&rendered.bytes)?;
-        let route = Route { path: hash, version };
-        self.staged.push(Staged { route, index, replaces, info, class, storage, detail });
-        self.staged_bytes += rendered.bytes.len();
-        if self.staged.len() >= STAGED_ROUTES || self.staged_bytes >= STAGED_BYTES {
-            self.commit()?;
+        Ok(StagedVersion { id, info, class, storage, detail })
+    }
+
+    /// Has the programs look at the host of requests, which they need not as long as every route is
+    /// every host's. Written before the first route that is not.
+    fn look_at_hosts(&mut self) -> anyhow::Result<()> {
+        let mut config = self.maps.config()?;
+        if config.flags & HOSTS == 0 {
+            config.flags |= HOSTS;
+            self.maps.config.set(0, Raw(config), 0).context("cannot write the map CONFIG")?;
         }
         Ok(())
     }
@@ -169,9 +230,10 @@ impl<'a> Publisher<'a> {
         }
         self.raise_revision()?;
         let staged = std::mem::take(&mut self.staged);
-        self.staged_bytes = 0;
-        for new in &staged {
-            let slot = new.route.version.slot();
+        (self.staged_bytes, self.staged_versions) = (0, 0);
+        let versions = || staged.iter().flat_map(|new| &new.versions);
+        for new in versions() {
+            let slot = new.id.slot();
             // From here on the slot counts as used, so that it is found and freed if this process
             // is killed before a route names the version.
             self.maps.versions.set(slot, Raw(new.info), 0).context("cannot describe a version")?;
@@ -179,9 +241,8 @@ impl<'a> Publisher<'a> {
             self.ledger.versions[slot as usize] = new.info;
         }
         for class in [StorageClass::Small, StorageClass::Medium, StorageClass::Large] {
-            let of_class = staged.iter().filter(|new| new.class == class);
-            let responses: Vec<_> =
-                of_class.map(|new| (new.route.version.slot(), &new.storage)).collect();
+            let of_class = versions().filter(|new| new.class == class);
+            let responses: Vec<_> = of_class.map(|new| (new.id.slot(), &new.storage)).collect();
             self.maps.store(class, &responses)?;
         }
         for new in &staged {
@@ -210,12 +271,17 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    /// Notes that no route serves a version any more.
+    /// Notes that no route serves a version any more, nor its variants.
     fn retire(&mut self, version: VersionId, route: u32) -> anyhow::Result<()> {
-        let mut detail = self.detail(version)?;
-        detail.retired_unix_s = clock::unix_s(SystemTime::now());
-        self.maps.details.insert(version.slot(), Raw(detail), 0).context("cannot write details")?;
-        self.ledger.retired.push(Retired { version, route });
+        let variants = self.ledger.versions[version.slot() as usize].variants;
+        let variants = variants.iter().map(|variant| variant.version);
+        for version in variants.filter(|version| !version.is_none()).chain([version]) {
+            let mut detail = self.detail(version)?;
+            detail.retired_unix_s = clock::unix_s(SystemTime::now());
+            let slot = version.slot();
+            self.maps.details.insert(slot, Raw(detail), 0).context("cannot write details")?;
+            self.ledger.retired.push(Retired { version, route });
+        }
         Ok(())
     }
 
@@ -311,43 +377,9 @@ fn is_dead(flow: &Flow, now_ms: u32) -> bool {
     i128::from(idle_ms) > DEAD_AFTER.as_millis() as i128
 }
 
-fn detail(name: &RouteName, rendered: &Rendered) -> Box<Detail> {
-    let mut detail = Box::new(Detail::new_zeroed());
-    detail.added_unix_s = clock::unix_s(SystemTime::now());
-    detail.modified_unix_s = rendered.modified.map_or(0, clock::unix_s);
-    detail.body_sha256 = rendered.body_sha256;
-    detail.body_bytes = rendered.body_bytes();
-    detail.status = rendered.status;
-    if let RouteName::Path(path) = name {
-        detail.path_bytes = keep_end(&mut detail.path, path.as_str().as_bytes());
-    }
-    if let Some(source) = &rendered.source {
-        detail.source_bytes = keep_end(&mut detail.source, source.as_os_str().as_bytes());
-    }
-    detail.content_type_bytes =
-        keep_end(&mut detail.content_type, rendered.content_type.as_bytes());
-    detail
-}
-
-/// Copies as much as there is room for, of the end, and says how many bytes that are.
-fn keep_end(room: &mut [u8], bytes: &[u8]) -> u16 {
-    let kept = &bytes[bytes.len().saturating_sub(room.len())..];
-    room[..kept.len()].copy_from_slice(kept);
-    kept.len() as u16
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn of_a_long_name_the_end_is_kept() {
-        let mut room = [0; 4];
-        assert_eq!(keep_end(&mut room, b"a/long/name"), 4);
-        assert_eq!(&room, b"name");
-        assert_eq!(keep_end(&mut room, b"x"), 1);
-        assert_eq!(room[0], b'x');
-    }
 
     #[test]
     fn a_flow_is_dead_after_five_minutes_of_silence_and_not_before() {
@@ -357,17 +389,5 @@ mod tests {
             assert!(is_dead(&flow, touched_ms.wrapping_add(300_001)));
             assert!(!is_dead(&flow, touched_ms - 1));
         }
-    }
-
-    #[test]
-    fn a_detail_remembers_what_was_rendered() {
-        let rendered = Rendered::ok("text/plain".into(), b"hello", Some(clock::from_unix_s(99)));
-        let path: RoutePath = "/a".parse().expect("a path");
-        let detail = detail(&RouteName::Path(path), &rendered);
-        assert_eq!(&detail.path[..usize::from(detail.path_bytes)], b"/a");
-        assert_eq!(&detail.content_type[..usize::from(detail.content_type_bytes)], b"text/plain");
-        assert_eq!((detail.body_bytes, detail.status), (5, 200));
-        assert_eq!((detail.modified_unix_s, detail.source_bytes), (99, 0));
-        assert_eq!(detail.body_sha256, rendered.body_sha256);
     }
 }

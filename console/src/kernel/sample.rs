@@ -1,17 +1,17 @@
 //! What the counters and routes say.
 
-use std::{collections::HashMap, ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context;
 use zeroserve_shared::{
     counters::{Counters, RouteHits},
-    route::{Detail, FixedRoute, VersionId, WHOLE},
+    route::{Encoding, VersionId, WHOLE},
 };
 
-use super::{clock, ledger::Ledger, maps::Maps};
+use super::{clock, detail, ledger::Ledger, maps::Maps};
 use crate::{
     content::RoutePath,
-    server::{RouteInfo, RouteName, Sample},
+    server::{EncodingInfo, RouteInfo, RouteName, Sample},
 };
 
 /// The routes as last read, read again only when somebody has changed them.
@@ -93,13 +93,7 @@ impl View {
         for (index, version) in Ledger::served(&routes) {
             let info = match self.by_version.remove(&version) {
                 Some(info) => Some(info),
-                None => {
-                    // Missing or another's: it changed a moment ago, and so did the revision.
-                    let detail = maps.details.get(&version.slot(), 0).ok();
-                    let detail = detail.filter(|detail| detail.0.version == version);
-                    let info = maps.versions.get(&version.slot(), 0)?.0;
-                    detail.and_then(|detail| describe(index, &detail.0, info.forms[WHOLE].bytes))
-                }
+                None => describe(maps, index, version)?,
             };
             if let Some(info) = info {
                 by_version.insert(version, info);
@@ -123,35 +117,19 @@ fn order(route: &RouteInfo) -> (Option<&RoutePath>, u32) {
     }
 }
 
-/// What a person sees of a version. None if it has no name that this program could have given it.
-fn describe(index: u32, detail: &Detail, response_bytes: u32) -> Option<RouteInfo> {
-    let path = text(&detail.path, detail.path_bytes);
-    let name = match FixedRoute::ALL.get(index as usize) {
-        Some(fixed) => RouteName::Fixed(*fixed),
-        None => RouteName::Path(RoutePath::from_decoded(path).ok()?),
+/// What a person sees of a version. None if it is another's by now: then it changed a moment ago,
+/// and so did the revision.
+fn describe(maps: &Maps, index: u32, version: VersionId) -> anyhow::Result<Option<RouteInfo>> {
+    let detail = maps.details.get(&version.slot(), 0).ok();
+    let Some(detail) = detail.filter(|detail| detail.0.version == version) else {
+        return Ok(None);
     };
-    let some = |seconds| (seconds != 0).then(|| clock::from_unix_s(seconds));
-    Some(RouteInfo {
-        index,
-        name,
-        status: detail.status,
-        content_type: text(&detail.content_type, detail.content_type_bytes),
-        body_bytes: detail.body_bytes,
-        response_bytes,
-        source: source(detail),
-        modified: some(detail.modified_unix_s),
-        added: clock::from_unix_s(detail.added_unix_s),
-        version: detail.ordinal + 1,
-        body_sha256: detail.body_sha256,
-    })
-}
-
-/// The file that a version came from.
-pub(super) fn source(detail: &Detail) -> Option<PathBuf> {
-    let name = &detail.source[..usize::from(detail.source_bytes).min(detail.source.len())];
-    (!name.is_empty()).then(|| OsStr::from_bytes(name).into())
-}
-
-fn text(bytes: &[u8], used: u16) -> String {
-    String::from_utf8_lossy(&bytes[..usize::from(used).min(bytes.len())]).into_owned()
+    let info = maps.versions.get(&version.slot(), 0)?.0;
+    let mut encodings = Vec::new();
+    for variant in info.variants.iter().filter(|variant| !variant.version.is_none()) {
+        let body_bytes = maps.versions.get(&variant.version.slot(), 0)?.0.body_bytes();
+        let encoding = Encoding::ALL.get(variant.encoding as usize);
+        encodings.extend(encoding.map(|encoding| EncodingInfo { encoding: *encoding, body_bytes }));
+    }
+    Ok(detail::describe(index, &detail.0, info.forms[WHOLE].bytes, encodings))
 }

@@ -109,8 +109,8 @@ pub(crate) fn read(job: FilesJob) -> Message {
                 list(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()));
             Message::Listed { folder, entries }
         }
-        FilesJob::Render { job, source } => {
-            let outcome = Rendered::file(&source)
+        FilesJob::Render { job, source, options } => {
+            let outcome = Rendered::file(&source, &options)
                 .map(Arc::new)
                 .map_err(|error| format!("{:#}", anyhow::Error::new(error)));
             Message::Rendered { job, outcome }

@@ -6,7 +6,7 @@ use crossterm::event::KeyEvent;
 
 use super::Exit;
 use crate::{
-    content::{Rendered, RoutePath},
+    content::{Rendered, ResponseOptions, RoutePath},
     server::{Change, RouteInfo, Sample},
 };
 
@@ -59,7 +59,7 @@ pub(crate) enum ServerJob {
 #[derive(Debug)]
 pub(crate) enum FilesJob {
     List(PathBuf),
-    Render { job: u64, source: PathBuf },
+    Render { job: u64, source: PathBuf, options: ResponseOptions },
 }
 
 /// A change that somebody is about to make, or made.

@@ -51,7 +51,7 @@ use self::{
     terminal::{Asked, Keys, Screen, Signals},
     update::update,
 };
-use crate::server::Server;
+use crate::{content::Config, server::Server};
 
 /// Time between two samples, at least.
 const TICK: Duration = Duration::from_millis(250);
@@ -85,6 +85,10 @@ pub struct Options {
     pub colour: bool,
     /// Where the file picker starts.
     pub folder: PathBuf,
+    /// How files that are published from the console are served.
+    pub config: Config,
+    /// The options of a command that say the same.
+    pub config_words: Vec<String>,
 }
 
 impl Options {
@@ -92,7 +96,8 @@ impl Options {
     pub fn from_environment(leaving: Leaving) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
-        Self { leaving, ascii: false, colour: !no_colour, folder }
+        let (config, config_words) = (Config::default(), Vec::new());
+        Self { leaving, ascii: false, colour: !no_colour, folder, config, config_words }
     }
 }
 

@@ -15,7 +15,10 @@ use super::{
     keys::Scope,
     rates::{Meter, Readings},
 };
-use crate::server::{Identity, RouteInfo, RouteName};
+use crate::{
+    content::Config,
+    server::{Identity, RouteInfo, RouteName},
+};
 
 /// How many actions are remembered.
 const LOG_ENTRIES: usize = 500;
@@ -154,6 +157,10 @@ pub(crate) struct Model {
     pub(crate) log: VecDeque<Note>,
     /// Where the file picker starts.
     pub(crate) folder: PathBuf,
+    /// How files are to be served.
+    pub(crate) config: Config,
+    /// The options of a command that say the same.
+    pub(crate) config_words: Vec<String>,
     /// Number of the last file asked to be rendered; answers to others are out of date.
     pub(crate) job: u64,
     /// Whether a sample was asked for and has not come.
@@ -190,6 +197,8 @@ impl Model {
             note: None,
             log: VecDeque::new(),
             folder: options.folder,
+            config: options.config,
+            config_words: options.config_words,
             job: 0,
             sampling: false,
             changed: true,

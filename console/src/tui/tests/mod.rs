@@ -23,7 +23,7 @@ use super::{
     update::update,
     view::view,
 };
-use crate::{server::Server, simulated::Simulated};
+use crate::{content::Config, server::Server, simulated::Simulated};
 
 /// A console on a simulated server, without threads and without a terminal.
 struct Run {
@@ -50,6 +50,8 @@ impl Run {
             ascii: false,
             colour: true,
             folder: "/nowhere".into(),
+            config: Config::default(),
+            config_words: Vec::new(),
         };
         adjust(&mut options);
         let identity = server.identity().clone();

@@ -74,7 +74,8 @@ pub(super) fn render(
 ) {
     model.job += 1;
     let job = model.job;
-    effects.push(Effect::Files(FilesJob::Render { job, source: source.clone() }));
+    let options = model.config.options_for(&path);
+    effects.push(Effect::Files(FilesJob::Render { job, source: source.clone(), options }));
     model.popup = Some(Popup::Working(Working { job, source, path, replaces }));
 }
 
@@ -87,8 +88,9 @@ pub(super) fn on_rendered(model: &mut Model, job: u64, outcome: Result<Arc<Rende
     let (path, source, replaces) = (working.path.clone(), working.source.clone(), working.replaces);
     model.popup = None;
     model.changed = true;
-    let words =
-        [format::shell_word(&format::typed_path(path.as_str())), format::shell_path(&source)];
+    let mut words =
+        vec![format::shell_word(&format::typed_path(path.as_str())), format::shell_path(&source)];
+    words.extend(model.config_words.iter().map(|word| format::shell_word(word)));
     let command = model.command(if replaces { "replace" } else { "add" }, &words);
     match outcome {
         Err(why) => model.log(Level::Failed, why, Some(command)),

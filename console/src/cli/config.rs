@@ -1,0 +1,54 @@
+//! `config print` and `config check`.
+
+use serde_json::{Value, json};
+
+use super::{Failure, arguments::ConfigCommand, output};
+use crate::content::{Config, RenderError, Rendered, RoutePath, Site, config::EXAMPLE};
+
+/// Prints the example, or says what a config file would serve.
+pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
+    let (file, json) = match command {
+        ConfigCommand::Print => return Ok(output::text(EXAMPLE)?),
+        ConfigCommand::Check { file, output } => (file, output.json),
+    };
+    let site = Site::of(&Config::read(file)?)?;
+    if let Some(not_found) = &site.not_found {
+        Rendered::not_found(not_found)?;
+    }
+    let rendered: Vec<_> = site.render().collect();
+    if json {
+        let routes: Vec<Value> = rendered.iter().map(document).collect();
+        return Ok(output::json(&json!({ "routes": routes, "skipped": site.skipped }))?);
+    }
+    let mut text = String::new();
+    for (path, rendered) in &rendered {
+        text += &match rendered {
+            Ok(rendered) => {
+                let bytes = output::bytes(rendered.body_bytes().into());
+                format!("{} {:<60} {bytes:>10}  {}\n", rendered.status, path, rendered.content_type)
+            }
+            Err(error) => format!("not served: {error}\n"),
+        };
+    }
+    for reason in &site.skipped {
+        text += &format!("not served: {reason}\n");
+    }
+    Ok(output::text(&text)?)
+}
+
+fn document((path, rendered): &(RoutePath, Result<Rendered, RenderError>)) -> Value {
+    match rendered {
+        Ok(rendered) => {
+            let variants = rendered.variants.iter();
+            let variants = variants.map(|one| (one.encoding.name(), one.body_bytes()));
+            json!({
+                "path": path.as_str(),
+                "status": rendered.status,
+                "content_type": rendered.content_type,
+                "body_bytes": rendered.body_bytes(),
+                "encodings": output::encodings(variants),
+            })
+        }
+        Err(error) => json!({ "path": path.as_str(), "error": error.to_string() }),
+    }
+}
