@@ -17,6 +17,7 @@ use std::{
 use zeroserve_shared::{
     counters::{Counters, RouteHits},
     reason::Reason,
+    refusal::Refusal,
     route::FIRST_ROUTE,
 };
 
@@ -48,6 +49,8 @@ pub enum Event {
     Found,
     /// From now on so many packets a second leave for this reason.
     Leaving(Reason, u32),
+    /// From now on so many requests a second are refused for this.
+    Refusing(Refusal, u32),
     /// Every counter starts from zero, as when the server was stopped and attached again.
     Reset,
     /// From now on nobody asks for anything.
@@ -70,6 +73,7 @@ pub struct Simulated {
     events: BTreeMap<u64, Vec<Event>>,
     lost: Option<String>,
     leaving: Vec<(Reason, u32)>,
+    refusing: Vec<(Refusal, u32)>,
     silent: bool,
 }
 
@@ -102,6 +106,7 @@ impl Simulated {
                 (Reason::ResetByPeer, 5),
                 (Reason::UnknownConnection, 2),
             ],
+            refusing: Vec::new(),
             silent: false,
         };
         for &(path, content_type, body_bytes, share) in SITE {
@@ -176,6 +181,7 @@ impl Simulated {
             Event::Lost(why) => self.lost = Some(why),
             Event::Found => self.lost = None,
             Event::Leaving(reason, per_s) => self.leaving.push((reason, per_s)),
+            Event::Refusing(refusal, per_s) => self.refusing.push((refusal, per_s)),
             Event::Reset => {
                 self.cpus = [Counters::ZERO; 2];
                 for route in &mut self.routes {
@@ -206,6 +212,17 @@ impl Simulated {
             route.hits.requests += requests;
             route.hits.delivered_bytes += requests * response_bytes;
             traffic::serve(&mut self.cpus, response_bytes, requests);
+        }
+        for (refusal, per_s) in self.refusing.clone() {
+            let requests = self.random.round(f64::from(per_s) * seconds);
+            let answer = refusal.route() as u32;
+            for route in self.routes.iter_mut().filter(|route| route.info.index == answer) {
+                let response_bytes = u64::from(route.info.response_bytes);
+                route.hits.requests += requests;
+                route.hits.delivered_bytes += requests * response_bytes;
+                traffic::serve(&mut self.cpus, response_bytes, requests);
+            }
+            self.cpus[0].refusals[refusal as usize] += requests;
         }
         for (reason, per_s) in self.leaving.clone() {
             let packets = self.random.round(f64::from(per_s) * seconds);

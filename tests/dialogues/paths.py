@@ -33,7 +33,6 @@ def after_complaint(lab, ahead, mtu):
 
 @dialogue(
     "RFC 1191 section 6.4: segments become as small as the path wants them",
-    xfail="complaints about the size of packets go up to the kernel, which knows no such connection",
 )
 def segments_shrink_where_a_router_says_that_they_are_too_large(lab):
     assert after_complaint(lab, 0, 1000) <= 960

@@ -103,7 +103,7 @@ impl Lab {
     /// Where a file cannot be read or the kernel refuses.
     pub fn publish_folder(&mut self, root: &Path) -> Result<Vec<(RoutePath, Arc<Rendered>)>> {
         let site = Site::scan(root)?;
-        ensure!(!site.files.is_empty(), "{} has no files", root.display());
+        ensure!(!site.routes.is_empty(), "{} has no files", root.display());
         let mut published = Vec::new();
         for (path, rendered) in site.render() {
             let rendered = Arc::new(rendered?);

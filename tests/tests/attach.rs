@@ -225,7 +225,6 @@ fn ten_thousand_routes_are_published_replaced_and_read_back() -> Result<()> {
         };
         (0..ROUTES).map(file)
     };
-    // Three rounds need more version slots than there are, unless old ones are freed.
     for round in 0..3 {
         let mut seen = 0;
         let published = attached.live.publish(site(round), |_| seen += 1)?;

@@ -13,7 +13,11 @@ use zeroserve_tests::{
     lab::{noise, sha256},
     transfer::{Transfer, UNBUFFERED_BYTES},
 };
-use zeroserve_tui::{content::Rendered, kernel::PassThrough, net::interfaces};
+use zeroserve_tui::{
+    content::{Rendered, ResponseOptions},
+    kernel::PassThrough,
+    net::interfaces,
+};
 
 fn route<'a>(status: &'a Value, path: &str) -> Result<&'a Value> {
     let routes = status["routes"].as_array().context("no routes")?;
@@ -51,7 +55,7 @@ fn a_killed_console_leaves_the_server_and_its_transfers_to_go_on() -> Result<()>
     let transfer = Transfer::begin(host.connect()?, "/large.bin")?;
     terminal.child.kill()?;
     terminal.child.wait()?;
-    transfer.finish(&Rendered::file(&large)?)?;
+    transfer.finish(&Rendered::file(&large, &ResponseOptions::default())?)?;
     assert_eq!(host.connect()?.get("/small.txt")?.body, b"still here");
 
     // A console started now knows all that the first one did.

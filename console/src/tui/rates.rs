@@ -15,6 +15,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use zeroserve_shared::{
     counters::{Counters, RouteHits},
     reason::{Egress, Reason, Verdict},
+    refusal::Refusal,
 };
 
 use crate::server::Sample;
@@ -166,6 +167,12 @@ impl Readings {
     /// How often an outcome of the egress program was counted, and how often per second.
     pub(crate) fn egress(&self, outcome: Egress) -> (u64, Option<f64>) {
         let pick = |counters: &Counters| counters.egress[outcome as usize];
+        (self.total(pick).unwrap_or(0), self.per_s(pick))
+    }
+
+    /// How often requests were refused for that, and how often per second.
+    pub(crate) fn refusal(&self, refusal: Refusal) -> (u64, Option<f64>) {
+        let pick = |counters: &Counters| counters.refusals[refusal as usize];
         (self.total(pick).unwrap_or(0), self.per_s(pick))
     }
 

@@ -136,9 +136,13 @@ impl Tree {
             return Some(*known);
         }
         let inner = &prefix[..prefix.len() - 1];
-        let slash = inner.rfind('/').unwrap_or(0);
+        // What only one host has is in a folder that is named after it, as in `//example.org/`.
+        let (slash, label_start) = match inner.rfind('/').unwrap_or(0) {
+            1 if prefix.starts_with("//") => (0, 0),
+            slash => (slash, slash + 1),
+        };
         let parent = self.folder(folders, &prefix[..=slash]);
-        let node = self.node(NodeKey::Folder(prefix.into()), &prefix[slash + 1..], parent);
+        let node = self.node(NodeKey::Folder(prefix.into()), &prefix[label_start..], parent);
         folders.insert(prefix.into(), node);
         Some(node)
     }
@@ -282,7 +286,8 @@ impl Tree {
     }
 }
 
-fn fixed_label(answer: FixedRoute) -> String {
+/// A fixed answer by its status and reason phrase.
+pub(crate) fn fixed_label(answer: FixedRoute) -> String {
     match answer.status() {
         0 => fixed_name(answer).to_owned(),
         status => format!("{status} {}", fixed_name(answer)),

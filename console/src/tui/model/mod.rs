@@ -5,7 +5,10 @@ mod popup;
 
 use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::SystemTime};
 
-use zeroserve_shared::reason::{Egress, Reason, Severity};
+use zeroserve_shared::{
+    reason::{Egress, Reason, Severity},
+    refusal::Refusal,
+};
 
 pub(crate) use panels::{ChartPanel, ReasonsPanel, RoutesPanel};
 pub(crate) use popup::{Confirm, PathForm, Picker, Popup, Purpose, Working};
@@ -53,20 +56,24 @@ pub(crate) enum Health {
     Lost(String),
 }
 
-/// A row of the reasons: why packets left the fast path, or what became of clones.
+/// A row of the reasons: why packets left the fast path, what became of clones, or why requests
+/// were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     Reason(Reason),
     Egress(Egress),
+    Refusal(Refusal),
 }
 
 impl Cause {
-    /// All causes, what worries most first, else in the order of the shared tables.
+    /// All causes, what worries most first, else in the order of the shared tables. What was wrong
+    /// with requests comes last: those packets were answered.
     pub(crate) fn all() -> Vec<Self> {
         let reasons = Reason::ALL.iter().copied().map(Self::Reason);
         let mut causes: Vec<_> =
             reasons.chain(Egress::ALL.iter().copied().map(Self::Egress)).collect();
         causes.sort_by_key(|cause| std::cmp::Reverse(cause.severity()));
+        causes.extend(Refusal::ALL.iter().copied().map(Self::Refusal));
         causes
     }
 
@@ -74,6 +81,7 @@ impl Cause {
         match self {
             Self::Reason(reason) => reason.name(),
             Self::Egress(outcome) => outcome.name(),
+            Self::Refusal(refusal) => refusal.name(),
         }
     }
 
@@ -81,6 +89,7 @@ impl Cause {
         match self {
             Self::Reason(reason) => reason.severity(),
             Self::Egress(outcome) => outcome.severity(),
+            Self::Refusal(_) => Severity::Refused,
         }
     }
 
@@ -88,14 +97,16 @@ impl Cause {
         match self {
             Self::Reason(reason) => reason.explanation(),
             Self::Egress(outcome) => outcome.explanation(),
+            Self::Refusal(refusal) => refusal.explanation(),
         }
     }
 
-    /// What became of the packet; clones have no verdict of the XDP program's.
+    /// What became of the packet, or the request; clones have no verdict of the XDP program's.
     pub(crate) fn verdict(self) -> &'static str {
         match self {
             Self::Reason(reason) => reason.verdict().name(),
             Self::Egress(_) => "clone",
+            Self::Refusal(_) => "request",
         }
     }
 
@@ -104,6 +115,7 @@ impl Cause {
         match self {
             Self::Reason(reason) => readings.reason(reason),
             Self::Egress(outcome) => readings.egress(outcome),
+            Self::Refusal(refusal) => readings.refusal(refusal),
         }
     }
 }

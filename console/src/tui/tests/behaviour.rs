@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use zeroserve_shared::route::FixedRoute;
+
 use super::{Effect, Exit, Leaving, Message, Run, Server as _, ServerJob, folder};
 use crate::{
     server::Change,
@@ -58,6 +60,34 @@ fn a_path_is_proposed_in_the_folder_that_is_selected() {
     let mut run = on_folder(&folder);
     run.ticks(4).select("tuning").press("a").enter("notes").press("Enter");
     run.assert_shows("/docs/guide/notes.txt");
+}
+
+#[test]
+fn a_route_of_one_host_lies_in_a_folder_of_that_host() {
+    let folder = folder();
+    let mut run = on_folder(&folder);
+    run.ticks(4).press("a").enter("notes").press("Enter ctrl-u").enter("//a.example/n.txt");
+    run.press("Enter y");
+    assert!(run.has_route("//a.example/n.txt"));
+    run.assert_shows("//a.example").select("n.txt").press("a").enter("notes").press("Enter");
+    run.assert_shows("//a.example/notes.txt");
+}
+
+#[test]
+fn what_is_published_from_the_console_is_made_as_the_config_says() {
+    let folder = folder();
+    let file = folder.path().join("notes.txt");
+    std::fs::write(&file, "x".repeat(1000)).unwrap();
+    let mut run = Run::with(Simulated::new(1), 160, 48, |options| {
+        options.folder = folder.path().into();
+        options.config.everywhere.compress = false;
+        options.config_words = vec!["--header".into(), "X-A: b".into()];
+    });
+    run.ticks(4).press("a").enter("notes").press("Enter Enter y");
+    let routes = run.server.routes().unwrap();
+    let route = routes.iter().find(|route| route.source.as_deref() == Some(&file)).unwrap();
+    assert_eq!(route.encodings, []);
+    run.press("L").assert_shows("--header 'X-A: b'");
 }
 
 #[test]
@@ -145,7 +175,8 @@ fn pasted_text_is_no_command() {
 fn what_cannot_be_changed_says_so() {
     let mut run = Run::new(120, 30);
     run.ticks(4).press("End d").assert_shows("built in").press("r").assert_shows("built in");
-    run.press("Up Up Up Up Up Up d").assert_shows("this is a folder");
+    let to_their_folder = vec!["Up"; FixedRoute::ALL.len()].join(" ");
+    run.press(&to_their_folder).press("d").assert_shows("this is a folder");
 }
 
 #[test]

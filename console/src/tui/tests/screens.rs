@@ -1,6 +1,6 @@
 //! Every screen, popup and error, at the smallest size that shows everything and at a large one.
 
-use zeroserve_shared::reason::Reason;
+use zeroserve_shared::{reason::Reason, refusal::Refusal};
 
 use super::{Run, anonymous, folder};
 use crate::{
@@ -48,7 +48,7 @@ screens! {
     no_route_matches: plain(), |run| { run.ticks(8).select("nowhere"); };
     many_routes_begin_closed: plain().with_more_routes(10_000), |run| { run.ticks(8); };
     route_detail: plain(), |run| { run.ticks(8).press("Down Enter"); };
-    fixed_route_detail: plain(), |run| { run.ticks(8).press("End Up Up Up Up Enter"); };
+    fixed_route_detail: plain(), |run| { run.ticks(8).select("404").press("Enter"); };
     reasons: plain(), |run| { run.ticks(40).press("2"); };
     reasons_with_uncounted: plain(), |run| { run.ticks(40).press("2 t"); };
     reason_explained: plain(), |run| { run.ticks(40).press("2 Down Enter"); };
@@ -58,6 +58,12 @@ screens! {
         |run| { run.ticks(40).press("2"); };
     lost: plain().with(10, Event::Lost("the pinned map COUNTERS is gone".into())),
         |run| { run.ticks(12); };
+    requests_are_refused: Simulated::new(1)
+        .with(3, Event::Refusing(Refusal::HostMissing, 4))
+        .with(3, Event::Refusing(Refusal::TlsClientHello, 40)),
+        |run| { run.ticks(12).press("2 End"); };
+    refusal_explained: Simulated::new(1).with(3, Event::Refusing(Refusal::HostMissing, 4)),
+        |run| { run.ticks(12).press("2 End Enter"); };
     paused: plain(), |run| { run.ticks(8).press("space").ticks(20); };
     picker: plain(), |run| { run.ticks(8).press("a"); };
     picker_filtered: plain(), |run| { run.ticks(8).press("a").enter("NOT"); };

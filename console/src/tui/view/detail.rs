@@ -14,7 +14,7 @@ use crate::{
         format,
         model::{Cause, Model},
         theme,
-        tree::fixed_name,
+        tree::{fixed_label, fixed_name},
     },
 };
 
@@ -57,21 +57,31 @@ pub(super) fn route(model: &Model, index: u32, scroll: usize) -> Page {
     Page { title, lines, width: 76, scroll }
 }
 
-fn response(info: &RouteInfo) -> [Line<'static>; 6] {
+fn response(info: &RouteInfo) -> Vec<Line<'static>> {
     let hash = format::hex(&info.body_sha256, 32);
     let head_bytes = info.response_bytes - info.body_bytes;
     let bytes = |bytes: u32| format::exact(bytes.into());
-    [
+    let encodings: Vec<_> = info
+        .encodings
+        .iter()
+        .map(|one| format!("{} {}", one.encoding.name(), bytes(one.body_bytes)))
+        .collect();
+    let encodings = (!encodings.is_empty()).then(|| line("also as", encodings.join(", ")));
+    let mut lines = vec![
         line("status", info.status.to_string()),
         line("type", &*info.content_type),
         line("body", format!("{} bytes", bytes(info.body_bytes))),
+    ];
+    lines.extend(encodings);
+    lines.extend([
         line(
             "response",
             format!("{} bytes, {} of them head", bytes(info.response_bytes), bytes(head_bytes)),
         ),
         line("SHA-256", hash[..32].to_owned()),
         line("", hash[32..].to_owned()),
-    ]
+    ]);
+    lines
 }
 
 fn origin(model: &Model, info: &RouteInfo) -> Vec<Line<'static>> {
@@ -99,12 +109,14 @@ pub(super) fn cause(model: &Model, cause: Cause) -> Page {
     let what = match cause {
         Cause::Reason(_) => "verdict",
         Cause::Egress(_) => "counted by",
+        Cause::Refusal(_) => "answer",
     };
     let by = match cause {
         Cause::Reason(reason) => {
             format!("{} (XDP_{})", cause.verdict(), reason.verdict().name().to_uppercase())
         }
         Cause::Egress(_) => "the egress program, once per clone".into(),
+        Cause::Refusal(refusal) => fixed_label(refusal.route()),
     };
     let mut lines = vec![Line::default()];
     lines.extend(wrapped(cause.explanation(), 68));
