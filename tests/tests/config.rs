@@ -93,7 +93,7 @@ fn configured() -> Result<Host> {
 fn a_config_decides_what_is_served_and_how() -> Result<()> {
     let host = configured()?;
     let published = host.json(&["serve", "IFACE", "--config", "DIR/site.toml"])?;
-    assert_eq!(published["added"], 9, "{published}");
+    assert_eq!(published["added"], 10, "{published}");
 
     let home = get(&host, "/")?;
     assert_eq!((home.status, &*home.body), (200, "home"));
@@ -144,7 +144,7 @@ fn publishing_again_changes_only_what_has_changed() -> Result<()> {
     let before = host.json(&["status", "IFACE"])?;
     let again = host.json(&serve)?;
     assert_eq!((&again["added"], &again["replaced"]), (&0.into(), &0.into()));
-    assert_eq!(again["unchanged"], 9);
+    assert_eq!(again["unchanged"], 10);
     let after = host.json(&["status", "IFACE"])?;
     assert_eq!(route(&before, "/docs/")?["version"], route(&after, "/docs/")?["version"]);
 
@@ -152,7 +152,7 @@ fn publishing_again_changes_only_what_has_changed() -> Result<()> {
         CONFIG.replace("X-Everywhere = \"yes\"", "").replace("missing.html", "blog/post.html");
     host.write("site.toml", other.replace("fine", "better").as_bytes())?;
     let changed = host.json(&serve)?;
-    assert_eq!(changed["replaced"], 9, "every head has changed: {changed}");
+    assert_eq!(changed["replaced"], 10, "every head has changed: {changed}");
     get(&host, "/")?.lacks("X-Everywhere");
     assert_eq!(get(&host, "/healthz")?.body, "better\n");
     assert_eq!(get(&host, "/nowhere")?.body, "a post");
@@ -253,7 +253,7 @@ fn a_config_can_be_checked_before_it_is_used() -> Result<()> {
     let host = configured()?;
     let checked = host.json(&["config", "check", "DIR/site.toml"])?;
     let routes = checked["routes"].as_array().context("no routes")?;
-    assert_eq!(routes.len(), 9, "{checked}");
+    assert_eq!(routes.len(), 10, "{checked}");
     let text = String::from_utf8(host.run(&["config", "check", "DIR/site.toml"])?.stdout)?;
     assert!(text.contains("307 /old"), "{text}");
     let example = host.run(&["config", "print"])?.stdout;

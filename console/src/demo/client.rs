@@ -171,6 +171,10 @@ fn find_head(received: &[u8]) -> Option<usize> {
 
 fn content_length(head: &[u8]) -> io::Result<usize> {
     let response = parse(head, &[])?;
+    // RFC 9112 section 6.3: neither has a body, whatever the fields say.
+    if matches!(response.status, 204 | 304) {
+        return Ok(0);
+    }
     response
         .header("Content-Length")
         .and_then(|value| str::from_utf8(value).ok()?.parse().ok())
@@ -225,6 +229,17 @@ mod tests {
         let second = connection.receive(true).unwrap();
         assert_eq!((second.status, second.body, second.closes), (404, &b"x"[..], true));
         assert!(connection.rest().unwrap().is_empty());
+    }
+
+    #[test]
+    fn answers_that_cannot_have_a_body_need_no_length() {
+        let mut connection = serve(&[
+            b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+        ]);
+        for status in [204, 304] {
+            let response = connection.receive(true).unwrap();
+            assert_eq!((response.status, response.body), (status, &b""[..]));
+        }
     }
 
     #[test]
