@@ -257,9 +257,9 @@ fn a_config_can_be_checked_before_it_is_used() -> Result<()> {
     let text = String::from_utf8(host.run(&["config", "check", "DIR/site.toml"])?.stdout)?;
     assert!(text.contains("307 /old"), "{text}");
     let example = host.run(&["config", "print"])?.stdout;
-    host.write("example.toml", &example)?;
+    host.write("elsewhere/example.toml", &example)?;
     // It names folders that are not there, and nothing else is wrong with it.
-    let (_, kind, _) = failure(&host, &["config", "check", "DIR/example.toml"])?;
+    let (_, kind, _) = failure(&host, &["config", "check", "DIR/elsewhere/example.toml"])?;
     assert_eq!(kind, "folder-not-servable");
     Ok(())
 }

@@ -47,8 +47,13 @@ fn all(lab: &Lab) -> Result<Vec<VersionId>> {
     Ok(variants.iter().map(|variant| variant.version).chain([id]).collect())
 }
 
+/// Which of them are still there; another version may have their slot.
 fn stored(lab: &Lab, ids: &[VersionId]) -> Result<Vec<bool>> {
-    ids.iter().map(|id| Ok(info(lab, *id)?.stored_bytes() > 0)).collect()
+    let is_stored = |id: &VersionId| {
+        let info = info(lab, *id)?;
+        Ok(info.generation == id.generation() && info.stored_bytes() > 0)
+    };
+    ids.iter().map(is_stored).collect()
 }
 
 #[test]

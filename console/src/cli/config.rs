@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Failure, arguments::ConfigCommand, output};
-use crate::content::{Config, RenderError, Rendered, RoutePath, Site, config::EXAMPLE};
+use super::{Failure, arguments::ConfigCommand, output, serve};
+use crate::content::{Config, RenderError, Rendered, RoutePath, config::EXAMPLE};
 
 /// Prints the example, or says what a config file would serve.
 pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
@@ -11,10 +11,7 @@ pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
         ConfigCommand::Print => return Ok(output::text(EXAMPLE)?),
         ConfigCommand::Check { file, output } => (file, output.json),
     };
-    let site = Site::of(&Config::read(file)?)?;
-    if let Some(not_found) = &site.not_found {
-        Rendered::not_found(not_found)?;
-    }
+    let (site, _) = serve::look_through(&Config::read(file)?)?;
     let rendered: Vec<_> = site.render().collect();
     if json {
         let routes: Vec<Value> = rendered.iter().map(document).collect();

@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal};
 
 use super::{Failure, arguments::ConsoleArguments, changes, output, serve, status};
 use crate::{
-    content::Site,
     kernel::{Live, OpenError},
     tui::{self, Exit, Leaving},
 };
@@ -25,7 +24,7 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
             Err(error) => Err(error.into()),
         };
     }
-    let site = config.as_ref().map(Site::of).transpose()?;
+    let site = config.as_ref().map(serve::look_through).transpose()?;
     let (mut live, _) = serve::attach_or_open(interface, &arguments.limits)?;
     if let Some(site) = &site {
         serve::publish(&mut live, site, json)?;

@@ -13,7 +13,7 @@ use super::{
     output,
 };
 use crate::{
-    content::{Rendered, Site},
+    content::{Config, Rendered, Site},
     kernel::{Live, OpenError, Published},
     server::{Identity, Server},
 };
@@ -24,14 +24,24 @@ const NAMED: usize = 20;
 /// Attaches if need be, publishes, and leaves the server running.
 pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let json = arguments.output.json;
-    // Looked through first, so that nothing is attached for a folder that is not there.
-    let site = Site::of(&arguments.site.config()?.unwrap_or_default())?;
+    let site = look_through(&arguments.site.config()?.unwrap_or_default())?;
     let (mut live, attached) = attach_or_open(&arguments.interface, &arguments.limits)?;
     let published = publish(&mut live, &site, json)?;
     if json {
-        return Ok(output::json(&document(&live, attached, &site, &published))?);
+        return Ok(output::json(&document(&live, attached, &site.0, &published))?);
     }
     Ok(output::text(&summary(live.identity(), &published))?)
+}
+
+/// What is to be served, beside the answer to what is not there. Looked through before anything is
+/// attached for what cannot be served.
+pub(super) fn look_through(config: &Config) -> Result<(Site, Rendered), Failure> {
+    let site = Site::of(config)?;
+    let not_found = match &site.not_found {
+        Some(file) => Rendered::not_found(file)?,
+        None => Rendered::fixed(FixedRoute::NotFound),
+    };
+    Ok((site, not_found))
 }
 
 /// Opens the server of an interface, and attaches it before if there is none. Says whether it did.
@@ -72,12 +82,12 @@ fn check_limits(limits: &LimitArguments, identity: &Identity) -> Result<(), Fail
 }
 
 /// Publishes a site, with a progress bar where somebody watches.
-pub(super) fn publish(live: &mut Live, site: &Site, json: bool) -> Result<Published, Failure> {
-    let not_found = match &site.not_found {
-        Some(file) => Rendered::not_found(file)?,
-        None => Rendered::fixed(FixedRoute::NotFound),
-    };
-    live.answer(FixedRoute::NotFound, &not_found)?;
+pub(super) fn publish(
+    live: &mut Live,
+    (site, not_found): &(Site, Rendered),
+    json: bool,
+) -> Result<Published, Failure> {
+    live.answer(FixedRoute::NotFound, not_found)?;
     let files = site.render();
     let watched = !json && io::stderr().is_terminal();
     let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };

@@ -33,8 +33,8 @@ pub struct SiteArguments {
     /// Answer with this file, and 404, what is not there
     #[arg(long, value_name = "FILE")]
     pub not_found: Option<PathBuf>,
+    /// How the answers are made.
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would take it for help")]
     pub response: ResponseArguments,
 }
 
