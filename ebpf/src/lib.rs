@@ -12,6 +12,7 @@
 //! | [`descriptor`] | what a carrier tells the egress program, and which segment a clone is |
 //! | [`moving`] | the parts of a head that are written when it is sent |
 //! | [`request`] | what a request asks for |
+//! | [`select`] | which answer it gets |
 //! | [`siphash`] | the keyed hash under the cookies |
 //! | [`transport`] | what a flow sends next |
 //! | [`wire`] | the headers on the wire |
@@ -24,6 +25,7 @@ pub mod date;
 pub mod descriptor;
 pub mod moving;
 pub mod request;
+pub mod select;
 pub mod siphash;
 pub mod transport;
 pub mod wire;

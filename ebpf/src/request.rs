@@ -1,111 +1,225 @@
-//! What a request asks for (RFC 9112 section 3, RFC 9110 sections 7.1 and 7.2).
+//! What a request asks for (RFC 9112 sections 2 to 6, RFC 9110 sections 7, 12, 13 and 14).
 //!
-//! The request is read a byte at a time by a state machine whose whole state is the
-//! [`RequestScan`] in the flow, so a request may arrive in pieces of any size and no piece is
-//! stored. Words that matter (methods, versions, field names, values of `Connection`) are not
-//! compared but hashed as they pass by and matched at their end.
+//! The request is read by a state machine whose whole state is the [`RequestScan`], so it may
+//! arrive in pieces of any size and no piece is stored. [`take`] reads up to a word at a time of
+//! what belongs together, and skips as much as it finds of what means nothing; how it is cut into
+//! pieces changes nothing about the outcome.
 //!
-//! What is malformed is refused, never guessed at (RFC 9112 section 2.2): bare CR or LF, control
-//! characters, line folding, space before a colon, a missing or second `Host`.
+//! What is malformed is refused, never guessed at (RFC 9112 section 2.2); [`Refusal`] has a variant
+//! for each class of mistake. A field that only offers something (`Range`, `Accept-Encoding`,
+//! preconditions) is ignored if its value makes no sense, as RFC 9110 has it for each.
+//!
+//! | module | what it reads |
+//! |---|---|
+//! | [`line`] | the request line |
+//! | [`path`] | the path, decoded and normalised |
+//! | [`host`] | `Host`, or the authority of the target |
+//! | [`field`] | names of fields, and which values matter |
+//! | [`list`] | values that are lists of words |
+//! | [`tags`] | lists of entity tags |
+//! | [`range`] | `Range` |
+//! | [`date`] | dates in all three formats |
+//! | [`swar`], [`window`] | eight bytes at a time |
 
 mod characters;
-mod word;
+mod date;
+pub(crate) mod field;
+mod host;
+mod line;
+pub(crate) mod list;
+mod path;
+pub(crate) mod range;
+mod swar;
+mod tags;
+mod window;
 
-use characters::{hexadecimal, is_token};
-use word::{WORD_START, push_word, word};
+use core::{mem::offset_of, ops::RangeInclusive};
+
 use zeroserve_shared::{
-    path::{MAX_PATH_BYTES, PathHasher},
+    path::{PathHash, PathHasher},
+    refusal::Refusal,
     route::FixedRoute,
 };
+
+pub use window::{Text, WINDOW_BYTES, Window};
 
 /// The longest request line and header section, in bytes. More is answered with 431.
 pub const MAX_REQUEST_BYTES: u16 = 16 << 10;
 
 /// It is a HEAD request.
-pub const HEAD: u8 = 1;
+const HEAD: u16 = 1;
 /// It is a GET request.
-pub const GET: u8 = 2;
+const GET: u16 = 2;
+/// It is an OPTIONS request.
+const OPTIONS: u16 = 4;
+/// Its method is that of the HTTP/2 preface (RFC 9113 section 3.4).
+const PRI: u16 = 8;
 /// It is HTTP/1.0.
-pub const HTTP_1_0: u8 = 4;
-/// The connection is to be closed after the answer (RFC 9112 section 9.6).
-pub const CLOSE: u8 = 8;
-/// The connection is to be kept although the version is 1.0.
-pub const KEEP_ALIVE: u8 = 16;
-/// A body follows, or may follow.
-pub const BODY: u8 = 32;
-/// There was a `Host`.
-pub const HOST: u8 = 64;
+const HTTP_1_0: u16 = 16;
+/// The client wants the connection closed after the answer (RFC 9112 section 9.6).
+const CLOSE: u16 = 32;
+/// The client wants the connection kept although the version is 1.0.
+const KEEP_ALIVE: u16 = 64;
+/// The target had an authority, which overrides `Host` (RFC 9112 section 3.2.2).
+const AUTHORITY: u16 = 128;
+/// There was the transfer coding `chunked`.
+const CHUNKED: u16 = 256;
+/// There was another transfer coding after it, or `chunked` again.
+const CHUNKED_INSIDE: u16 = 512;
+/// `If-None-Match` has `*`.
+pub(crate) const NONE_MATCH_ANY: u16 = 1 << 10;
+/// `If-Match` has `*`.
+pub(crate) const MATCH_ANY: u16 = 1 << 11;
+/// `If-Range` is an entity tag, whose hash stands in its place, and no date.
+pub(crate) const RANGE_IF_TAG: u16 = 1 << 12;
 
+// What is being read, in the order in which a request passes through it.
 const START: u8 = 0;
-const METHOD: u8 = 1;
-const TARGET: u8 = 2;
-const PATH: u8 = 3;
-const ESCAPE_HIGH: u8 = 4;
-const ESCAPE_LOW: u8 = 5;
-const QUERY: u8 = 6;
-const VERSION: u8 = 7;
-const LINE_END: u8 = 8;
-const FIELD_START: u8 = 9;
-const FIELD_NAME: u8 = 10;
-const FIELD_VALUE: u8 = 11;
-const FIELD_END: u8 = 12;
-const HEAD_END: u8 = 13;
+/// An empty line before the request line has begun.
+const START_LINE_FEED: u8 = 1;
+const METHOD: u8 = 2;
+const TARGET: u8 = 3;
+/// `http://`, of which `phase` bytes have been read.
+const SCHEME: u8 = 4;
+const TARGET_HOST: u8 = 5;
+const PATH: u8 = 6;
+const ESCAPE_HIGH: u8 = 7;
+const ESCAPE_LOW: u8 = 8;
+/// The rest of the target means nothing: a query, or anything if the method is unknown.
+const REST: u8 = 9;
+/// The target was `*`: nothing may follow.
+const ASTERISK: u8 = 10;
+/// `HTTP/1.1`, of which `phase` bytes have been read.
+const VERSION: u8 = 11;
+/// A line has ended but for its LF.
+const LINE_FEED: u8 = 12;
+/// The empty line that ends the request has begun.
+const LAST_LINE_FEED: u8 = 13;
+const FIELD_START: u8 = 14;
+const FIELD_NAME: u8 = 15;
+/// In a value that does not matter.
+const VALUE_SKIPPED: u8 = 16;
+const HOST_VALUE: u8 = 17;
+/// In another value that matters.
+const FIELD_VALUE: u8 = 18;
+/// At the end of that, or at what cannot be in it.
+const VALUE_END: u8 = 19;
 /// The request is complete, or is refused: nothing more is to be read.
-const DONE: u8 = 14;
+const DONE: u8 = 20;
 
-/// A field whose value does not matter.
-const OTHER_FIELD: u8 = 0;
-const CONNECTION_FIELD: u8 = 1;
-const LENGTH_FIELD: u8 = 2;
+/// How many beginnings of segments of the path are remembered, for `..` to go back to.
+const LEVELS: usize = 16;
 
-/// How far the reading of a request has come.
+/// How many entity tags are remembered of `If-Match` and `If-None-Match` together. A tag beyond
+/// matches nothing: then the answer is complete though it need not be (or 412, for `If-Match`).
+pub(crate) const TAGS: usize = 8;
+
+/// How far the reading of a request has come, and what it has been found to ask for.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestScan {
     /// The path, as far as it has been read.
-    pub path: PathHasher,
-    /// Hash of the method, version, field name or field value being read.
-    word: u32,
+    path: PathHasher,
+    /// The host, in lower case.
+    host: PathHasher,
+    /// The path at the beginning of each segment, a ring.
+    levels: [PathHasher; LEVELS],
+    /// Bytes of the path there.
+    level_bytes: [u16; LEVELS],
+    /// What is being put together: a method, a field's name, a member of a list, a value.
+    text: Text,
+    /// Hashes of entity tags, in the order they came in.
+    pub(crate) tags: [u64; TAGS],
+    /// Hash of the tag being read.
+    tag: u64,
+    /// The value of `Content-Length`.
+    length: u64,
+    /// A number being read.
+    number: u64,
+    /// The value of `If-Modified-Since`, seconds since the Unix epoch.
+    pub(crate) modified_since_unix_s: u64,
+    /// The value of `If-Unmodified-Since`, seconds since the Unix epoch.
+    pub(crate) unmodified_since_unix_s: u64,
+    /// The value of `If-Range`: seconds since the Unix epoch, or the hash of a tag.
+    pub(crate) range_if: u64,
+    /// `Range`: the first byte, or how many of the last.
+    pub(crate) range_first: u32,
+    /// `Range`: the last byte.
+    pub(crate) range_last: u32,
+    /// Quality of each coding that `Accept-Encoding` mentions, in thousandths and one more; by
+    /// [`Encoding`](zeroserve_shared::route::Encoding), then of `*`.
+    pub(crate) qualities: [u16; list::CODINGS],
+    /// What `number` will be increased by if the next digit is one: for the digits of a fraction.
+    scale: u16,
     /// Bytes of the request read so far.
     pub read_bytes: u16,
-    /// Bytes of the decoded path read so far.
+    /// Bytes of the normalised path read so far.
     path_bytes: u16,
+    /// Which segment of the path is being read.
+    level: u16,
+    /// The first level that is still remembered.
+    oldest_level: u16,
+    /// What the request has been found to be.
+    pub(crate) facts: u16,
+    /// Fields that have been there, a bit for each.
+    seen: u16,
+    /// Fields that have been there with a value that makes sense.
+    valid: u16,
+    /// Fields that have been there more than once.
+    repeated: u16,
     /// The state of the parser.
     state: u8,
-    /// What the request has been found to be.
-    facts: u8,
-    /// A partly read percent-encoded byte, or what the field being read is.
+    /// Where in its state it is.
+    phase: u8,
+    /// What the field being read is.
+    field: u8,
+    /// A partly read percent-encoded byte, or the coding whose quality is being read.
     detail: u8,
+    /// Where in a segment of the path it is.
+    segment: u8,
+    /// Bytes of `text` used; more than it has room for if it is too long.
+    text_bytes: u8,
+    /// How many `tags` there are.
+    pub(crate) tag_count: u8,
+    /// Which of them are of `If-Match`, a bit for each.
+    pub(crate) match_tags: u8,
+    /// What `Range` asks for.
+    pub(crate) range: u8,
     /// What is wrong with it, zero if nothing is.
     fault: u8,
     /// Keeps the layout free of padding.
     reserved: u32,
 }
 
-/// What a complete request asks for.
+const _: () = zeroserve_shared::size_is::<RequestScan, 560>();
+const _: () = assert!(offset_of!(RequestScan, text) % 8 == 0 && START == 0);
+
+/// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// More bytes are needed.
     Incomplete,
     /// What the path leads to.
     Path,
-    /// It cannot be answered but with this.
-    Refusal(FixedRoute),
+    /// What may be done (RFC 9110 section 9.3.7).
+    Options,
+    /// Nothing that it could be given: [`refusal_number`] tells why.
+    Refused,
 }
 
-/// Starts reading a request.
+/// Starts reading a request. In place, because it is large; `levels` and `level_bytes` keep what
+/// they held, because they are written before they are read.
 #[inline(always)]
-pub const fn start(path_key: [u64; 2]) -> RequestScan {
-    RequestScan {
-        path: PathHasher::new(path_key),
-        word: WORD_START,
-        read_bytes: 0,
-        path_bytes: 0,
-        state: START,
-        facts: 0,
-        detail: 0,
-        fault: 0,
-        reserved: 0,
+pub fn start(scan: &mut RequestScan, path_key: [u64; 2]) {
+    scan.path = PathHasher::new(path_key);
+    scan.host = PathHasher::new(path_key);
+    let mut at = offset_of!(RequestScan, text) / 8;
+    while at < size_of::<RequestScan>() / 8 {
+        // SAFETY: the words from `text` to the end are the scan's own, and in all they belong to
+        // zero is a number. Volatile, or the compiler would make it a call of its own `memset`,
+        // which writes byte by byte.
+        unsafe { core::ptr::from_mut(scan).cast::<u64>().add(at).write_volatile(0) };
+        at += 1;
     }
 }
 
@@ -125,29 +239,65 @@ pub const fn is_untouched(scan: &RequestScan) -> bool {
 #[inline(always)]
 pub const fn asked(scan: &RequestScan) -> Asked {
     if scan.state != DONE {
-        return Asked::Incomplete;
-    }
-    match scan.fault {
-        0 => {}
-        fault if fault == FixedRoute::UriTooLong as u8 + 1 => {
-            return Asked::Refusal(FixedRoute::UriTooLong);
-        }
-        fault if fault == FixedRoute::HeaderFieldsTooLarge as u8 + 1 => {
-            return Asked::Refusal(FixedRoute::HeaderFieldsTooLarge);
-        }
-        fault if fault == FixedRoute::VersionNotSupported as u8 + 1 => {
-            return Asked::Refusal(FixedRoute::VersionNotSupported);
-        }
-        _ => return Asked::Refusal(FixedRoute::BadRequest),
-    }
-    if scan.facts & HOST == 0 && scan.facts & HTTP_1_0 == 0 {
-        // RFC 9112 section 3.2: a request of HTTP/1.1 without Host gets 400.
-        Asked::Refusal(FixedRoute::BadRequest)
-    } else if scan.facts & (GET | HEAD) == 0 {
-        Asked::Refusal(FixedRoute::MethodNotAllowed)
+        Asked::Incomplete
+    } else if scan.fault != 0 {
+        Asked::Refused
+    } else if scan.facts & OPTIONS != 0 {
+        Asked::Options
     } else {
         Asked::Path
     }
+}
+
+/// Why it is refused, as the number of a [`Refusal`]; only if it is.
+#[inline(always)]
+pub const fn refusal_number(scan: &RequestScan) -> u32 {
+    (scan.fault as u32).wrapping_sub(1)
+}
+
+/// Why it is refused, if it is.
+pub fn refusal(scan: &RequestScan) -> Option<Refusal> {
+    Refusal::ALL.get(refusal_number(scan) as usize).copied()
+}
+
+/// The number of the [`FixedRoute`] that a refusal, by its number, is answered with. Its bits come
+/// from sets in a word each, because a table would need a map of its own.
+#[inline(always)]
+pub const fn route_of(refusal_number: u32) -> u32 {
+    const fn with_bit(bit: u32) -> u64 {
+        let mut set = 0;
+        let mut index = 0;
+        while index < Refusal::COUNT {
+            set |= ((Refusal::ALL[index].route() as u64 >> bit) & 1) << index;
+            index += 1;
+        }
+        set
+    }
+    const BITS: [u64; 4] = [with_bit(0), with_bit(1), with_bit(2), with_bit(3)];
+    const { assert!(Refusal::COUNT <= 64 && FixedRoute::ALL.len() <= 16) };
+    let at = refusal_number & 63;
+    (BITS[0] >> at & 1
+        | (BITS[1] >> at & 1) << 1
+        | (BITS[2] >> at & 1) << 2
+        | (BITS[3] >> at & 1) << 3) as u32
+}
+
+/// The path asked for.
+#[inline(always)]
+pub const fn path(scan: &RequestScan) -> PathHash {
+    scan.path.finish()
+}
+
+/// The host asked, without its port: that of an absolute target, or of `Host`.
+#[inline(always)]
+pub const fn host(scan: &RequestScan) -> PathHash {
+    scan.host.finish()
+}
+
+/// Whether it is a GET request.
+#[inline(always)]
+pub const fn is_get(scan: &RequestScan) -> bool {
+    scan.facts & GET != 0
 }
 
 /// Whether only the head of the answer is wanted.
@@ -160,252 +310,176 @@ pub const fn wants_head(scan: &RequestScan) -> bool {
 /// a body follows, because nothing here reads bodies.
 #[inline(always)]
 pub const fn wants_close(scan: &RequestScan) -> bool {
-    scan.facts & (CLOSE | BODY) != 0 || scan.facts & (HTTP_1_0 | KEEP_ALIVE) == HTTP_1_0
+    scan.facts & CLOSE != 0
+        || scan.facts & (HTTP_1_0 | KEEP_ALIVE) == HTTP_1_0
+        || scan.length > 0
+        || scan.seen & field::TRANSFER_ENCODING.bit() != 0
 }
 
-/// Reads the next byte. Nothing happens once [`is_done`].
+/// Reads on in a window, where it stands: one byte or more, unless the request has grown too long.
+/// Not to be called once [`is_done`], or if the window has come to its end.
+///
+/// The kernel calls it again and again, and a call costs it more than reading a dozen bytes. So
+/// the states are gone through in the order in which a request passes through them, each taking
+/// as much as it can; for the verifier that is one after the other, not one within another.
 #[inline(always)]
-pub const fn step(scan: &mut RequestScan, byte: u8) {
-    if scan.state == DONE {
-        return;
+pub fn take(scan: &mut RequestScan, window: &mut Window) {
+    let most = u32::from(MAX_REQUEST_BYTES.wrapping_sub(scan.read_bytes));
+    let before = window.at;
+    let left = window.end.wrapping_sub(before);
+    window.stop = before.wrapping_add(if left < most { left } else { most });
+    if most == 0 || most > u32::from(MAX_REQUEST_BYTES) {
+        return refuse(scan, Refusal::HeaderTooLarge);
     }
-    scan.read_bytes += 1;
-    if scan.read_bytes > MAX_REQUEST_BYTES {
-        return refuse(scan, FixedRoute::HeaderFieldsTooLarge);
+    stage::<2>(scan, window, START..=SCHEME, line::take);
+    stage::<2>(scan, window, TARGET_HOST..=TARGET_HOST, line::target_host);
+    stage::<4>(scan, window, PATH..=ESCAPE_LOW, path::take);
+    stage::<4>(scan, window, REST..=REST, line::rest);
+    stage::<1>(scan, window, ASTERISK..=ASTERISK, line::asterisk);
+    stage::<2>(scan, window, VERSION..=VERSION, line::version);
+    stage::<1>(scan, window, LINE_FEED..=LAST_LINE_FEED, line::line_feed);
+    stage::<1>(scan, window, FIELD_START..=FIELD_START, field::start);
+    stage::<3>(scan, window, FIELD_NAME..=FIELD_NAME, field::name);
+    stage::<MOST_SKIPPED>(scan, window, VALUE_SKIPPED..=VALUE_SKIPPED, field::skip);
+    stage::<3>(scan, window, HOST_VALUE..=HOST_VALUE, field::host_value);
+    stage::<4>(scan, window, FIELD_VALUE..=FIELD_VALUE, field::value);
+    stage::<1>(scan, window, VALUE_END..=VALUE_END, field::value_end);
+    scan.read_bytes = scan.read_bytes.wrapping_add(window.at.wrapping_sub(before) as u16);
+}
+
+/// Most words skipped at a time of a value that does not matter.
+const MOST_SKIPPED: u32 = 16;
+
+/// Takes up to `TIMES` times what is next, as long as the state is one of those given.
+#[inline(always)]
+fn stage<const TIMES: u32>(
+    scan: &mut RequestScan,
+    window: &mut Window,
+    states: RangeInclusive<u8>,
+    take: impl Fn(&mut RequestScan, u64, u32) -> u32,
+) {
+    let (first, last) = (*states.start(), *states.end());
+    let mut times = 0;
+    while times < TIMES {
+        let state = forgotten(&scan.state);
+        let at = forgotten(&window.at);
+        let left = forgotten(&window.stop).wrapping_sub(at);
+        if state < first || state > last || left == 0 {
+            break;
+        }
+        window.at = at.wrapping_add(take(scan, window.word(at), left));
+        times += 1;
     }
-    match scan.state {
-        START => step_start(scan, byte),
-        METHOD => step_method(scan, byte),
-        TARGET => step_target(scan, byte),
-        PATH => step_path(scan, byte),
-        ESCAPE_HIGH => step_escape_high(scan, byte),
-        ESCAPE_LOW => step_escape_low(scan, byte),
-        QUERY => step_query(scan, byte),
-        VERSION => step_version(scan, byte),
-        FIELD_START => step_field_start(scan, byte),
-        FIELD_NAME => step_field_name(scan, byte),
-        FIELD_VALUE => step_field_value(scan, byte),
-        HEAD_END => step_head_end(scan, byte),
-        // LINE_END and FIELD_END: a CR has passed, nothing but LF may follow.
-        _ => {
-            if byte == b'\n' {
-                scan.state = FIELD_START;
-            } else {
-                refuse(scan, FixedRoute::BadRequest);
-            }
+}
+
+/// What is in memory, as if nothing were known about it: the verifier knows nothing of what it
+/// reads from there, and so need not follow how it came about.
+#[inline(always)]
+fn forgotten<T: Copy>(value: &T) -> T {
+    // SAFETY: it is a reference.
+    unsafe { core::ptr::from_ref(value).read_volatile() }
+}
+
+/// Reads on in some bytes, and says how many of them it took: all, unless the request ends before.
+#[cfg(not(target_arch = "bpf"))]
+pub fn read(scan: &mut RequestScan, bytes: &[u8]) -> usize {
+    let mut window = Window::EMPTY;
+    let mut total = 0;
+    for chunk in bytes.chunks(WINDOW_BYTES) {
+        window.bytes[..chunk.len()].copy_from_slice(chunk);
+        window.begin(chunk.len() as u32);
+        while !window.is_over() && !is_done(scan) {
+            take(scan, &mut window);
+        }
+        total += window.at as usize;
+    }
+    total
+}
+
+impl RequestScan {
+    /// Before the first byte.
+    pub const EMPTY: Self = Self {
+        path: PathHasher::new([0; 2]),
+        host: PathHasher::new([0; 2]),
+        levels: [PathHasher::new([0; 2]); LEVELS],
+        level_bytes: [0; LEVELS],
+        text: Text::EMPTY,
+        tags: [0; TAGS],
+        tag: 0,
+        length: 0,
+        number: 0,
+        modified_since_unix_s: 0,
+        unmodified_since_unix_s: 0,
+        range_if: 0,
+        range_first: 0,
+        range_last: 0,
+        qualities: [0; list::CODINGS],
+        scale: 0,
+        read_bytes: 0,
+        path_bytes: 0,
+        level: 0,
+        oldest_level: 0,
+        facts: 0,
+        seen: 0,
+        valid: 0,
+        repeated: 0,
+        state: START,
+        phase: 0,
+        field: 0,
+        detail: 0,
+        segment: 0,
+        text_bytes: 0,
+        tag_count: 0,
+        match_tags: 0,
+        range: 0,
+        fault: 0,
+        reserved: 0,
+    };
+
+    /// Whether a field has been there.
+    #[inline(always)]
+    pub(crate) const fn mentions(&self, field: field::Field) -> bool {
+        self.seen & field.bit() != 0
+    }
+
+    /// Whether a field has been there, once, with a value that makes sense.
+    #[inline(always)]
+    pub(crate) const fn has(&self, field: field::Field) -> bool {
+        self.valid & !self.repeated & field.bit() != 0
+    }
+
+    /// Adds the first bytes of a word to the text.
+    #[inline(always)]
+    fn append(&mut self, word: u64, bytes: u32) {
+        let used = u32::from(self.text_bytes);
+        if used < window::TEXT_BYTES as u32 {
+            self.text.put(used, swar::first(word, bytes));
+        }
+        let used = used + bytes;
+        if used <= window::TEXT_BYTES as u32 {
+            self.text_bytes = used as u8;
+        } else {
+            self.text_bytes = TOO_LONG;
+            self.text.words[window::TEXT_BYTES / 8] = 0;
         }
     }
+
+    /// Forgets the text.
+    #[inline(always)]
+    fn clear_text(&mut self) {
+        self.text.clear();
+        self.text_bytes = 0;
+    }
 }
 
+/// What `text_bytes` is of a text that is too long.
+const TOO_LONG: u8 = window::TEXT_BYTES as u8 + 1;
+
+/// Refuses the request.
 #[inline(always)]
-const fn refuse(scan: &mut RequestScan, route: FixedRoute) {
-    scan.fault = route as u8 + 1;
+const fn refuse(scan: &mut RequestScan, refusal: Refusal) {
+    scan.fault = refusal as u8 + 1;
     scan.state = DONE;
-}
-
-/// Empty lines before a request are skipped (RFC 9112 section 2.2).
-#[inline(always)]
-const fn step_start(scan: &mut RequestScan, byte: u8) {
-    if byte == b'\r' || byte == b'\n' {
-        return;
-    }
-    scan.state = METHOD;
-    step_method(scan, byte);
-}
-
-#[inline(always)]
-const fn step_method(scan: &mut RequestScan, byte: u8) {
-    if byte != b' ' {
-        if !is_token(byte) {
-            return refuse(scan, FixedRoute::BadRequest);
-        }
-        scan.word = push_word(scan.word, byte);
-        return;
-    }
-    const GET_WORD: u32 = word(b"GET");
-    const HEAD_WORD: u32 = word(b"HEAD");
-    scan.facts |= match scan.word {
-        GET_WORD => GET,
-        HEAD_WORD => HEAD,
-        _ => 0,
-    };
-    scan.word = WORD_START;
-    scan.state = TARGET;
-}
-
-#[inline(always)]
-const fn step_target(scan: &mut RequestScan, byte: u8) {
-    if byte == b'/' {
-        scan.state = PATH;
-        push_path(scan, byte);
-    } else if byte == b'*' && scan.facts & (GET | HEAD) == 0 {
-        // OPTIONS * (RFC 9112 section 3.2.4): the method decides the answer.
-        scan.state = QUERY;
-    } else {
-        refuse(scan, FixedRoute::BadRequest);
-    }
-}
-
-#[inline(always)]
-const fn step_path(scan: &mut RequestScan, byte: u8) {
-    match byte {
-        b'%' => scan.state = ESCAPE_HIGH,
-        b'?' => scan.state = QUERY,
-        b' ' => scan.state = VERSION,
-        // A fragment is never sent (RFC 9112 section 3.2); the rest is no part of a URI
-        // (RFC 3986 section 2) and can only be smuggling something.
-        0..=b' ' | b'#' | 0x7f.. => refuse(scan, FixedRoute::BadRequest),
-        _ => push_path(scan, byte),
-    }
-}
-
-#[inline(always)]
-const fn push_path(scan: &mut RequestScan, byte: u8) {
-    if scan.path_bytes as usize >= MAX_PATH_BYTES {
-        return refuse(scan, FixedRoute::UriTooLong);
-    }
-    scan.path_bytes += 1;
-    scan.path.push(byte);
-}
-
-#[inline(always)]
-const fn step_escape_high(scan: &mut RequestScan, byte: u8) {
-    let value = hexadecimal(byte);
-    if value > 0xf {
-        return refuse(scan, FixedRoute::BadRequest);
-    }
-    scan.detail = value << 4;
-    scan.state = ESCAPE_LOW;
-}
-
-#[inline(always)]
-const fn step_escape_low(scan: &mut RequestScan, byte: u8) {
-    let value = hexadecimal(byte);
-    let decoded = scan.detail | value;
-    if value > 0xf || decoded == 0 {
-        return refuse(scan, FixedRoute::BadRequest);
-    }
-    scan.detail = 0;
-    scan.state = PATH;
-    push_path(scan, decoded);
-}
-
-#[inline(always)]
-const fn step_query(scan: &mut RequestScan, byte: u8) {
-    match byte {
-        b' ' => scan.state = VERSION,
-        0..=b' ' | b'#' | 0x7f.. => refuse(scan, FixedRoute::BadRequest),
-        _ => {}
-    }
-}
-
-#[inline(always)]
-const fn step_version(scan: &mut RequestScan, byte: u8) {
-    if byte != b'\r' {
-        if byte < 0x21 || byte > 0x7e {
-            return refuse(scan, FixedRoute::BadRequest);
-        }
-        scan.word = push_word(scan.word, byte);
-        return;
-    }
-    const HTTP_1_1_WORD: u32 = word(b"HTTP/1.1");
-    const HTTP_1_0_WORD: u32 = word(b"HTTP/1.0");
-    match scan.word {
-        HTTP_1_1_WORD => {}
-        HTTP_1_0_WORD => scan.facts |= HTTP_1_0,
-        _ => return refuse(scan, FixedRoute::VersionNotSupported),
-    }
-    scan.word = WORD_START;
-    scan.state = LINE_END;
-}
-
-#[inline(always)]
-const fn step_field_start(scan: &mut RequestScan, byte: u8) {
-    if byte == b'\r' {
-        scan.state = HEAD_END;
-        return;
-    }
-    scan.word = WORD_START;
-    scan.state = FIELD_NAME;
-    // A line that begins with a blank is a folded one (RFC 9112 section 5.2); it is no token.
-    if byte == b':' {
-        return refuse(scan, FixedRoute::BadRequest);
-    }
-    step_field_name(scan, byte);
-}
-
-#[inline(always)]
-const fn step_field_name(scan: &mut RequestScan, byte: u8) {
-    if byte != b':' {
-        if !is_token(byte) {
-            return refuse(scan, FixedRoute::BadRequest);
-        }
-        scan.word = push_word(scan.word, byte.to_ascii_lowercase());
-        return;
-    }
-    const CONNECTION: u32 = word(b"connection");
-    const HOST_WORD: u32 = word(b"host");
-    const CONTENT_LENGTH: u32 = word(b"content-length");
-    const TRANSFER_ENCODING: u32 = word(b"transfer-encoding");
-    scan.detail = match scan.word {
-        CONNECTION => CONNECTION_FIELD,
-        CONTENT_LENGTH => LENGTH_FIELD,
-        TRANSFER_ENCODING => {
-            scan.facts |= BODY;
-            OTHER_FIELD
-        }
-        HOST_WORD => {
-            if scan.facts & HOST != 0 {
-                return refuse(scan, FixedRoute::BadRequest);
-            }
-            scan.facts |= HOST;
-            OTHER_FIELD
-        }
-        _ => OTHER_FIELD,
-    };
-    scan.word = WORD_START;
-    scan.state = FIELD_VALUE;
-}
-
-#[inline(always)]
-const fn step_field_value(scan: &mut RequestScan, byte: u8) {
-    if byte == b'\r' {
-        end_value(scan);
-        scan.state = FIELD_END;
-    } else if byte == 0x7f || byte < b' ' && byte != b'\t' {
-        refuse(scan, FixedRoute::BadRequest);
-    } else if scan.detail == OTHER_FIELD {
-        // Most bytes of most requests end here.
-    } else if byte == b',' {
-        end_value(scan);
-    } else if byte != b' ' && byte != b'\t' {
-        scan.word = push_word(scan.word, byte.to_ascii_lowercase());
-    }
-}
-
-/// Takes note of one member of a list of values.
-#[inline(always)]
-const fn end_value(scan: &mut RequestScan) {
-    const CLOSE_WORD: u32 = word(b"close");
-    const KEEP_ALIVE_WORD: u32 = word(b"keep-alive");
-    const ZERO: u32 = word(b"0");
-    scan.facts |= match (scan.detail, scan.word) {
-        (CONNECTION_FIELD, CLOSE_WORD) => CLOSE,
-        (CONNECTION_FIELD, KEEP_ALIVE_WORD) => KEEP_ALIVE,
-        (LENGTH_FIELD, ZERO) => 0,
-        (LENGTH_FIELD, _) => BODY,
-        _ => 0,
-    };
-    scan.word = WORD_START;
-}
-
-#[inline(always)]
-const fn step_head_end(scan: &mut RequestScan, byte: u8) {
-    if byte == b'\n' {
-        scan.state = DONE;
-    } else {
-        refuse(scan, FixedRoute::BadRequest);
-    }
 }
 
 #[cfg(test)]

@@ -1,191 +1,168 @@
 //! Requests in, what they ask for out.
 
-use proptest::prelude::*;
+mod fields;
+mod lines;
+mod pieces;
+
+use zeroserve_shared::path::MAX_PATH_BYTES;
 
 use super::*;
 
 const KEY: [u64; 2] = [3, 4];
 
-fn read(bytes: &[u8]) -> (RequestScan, usize) {
-    let mut scan = start(KEY);
-    for (index, byte) in bytes.iter().enumerate() {
-        step(&mut scan, *byte);
-        if is_done(&scan) {
-            return (scan, index + 1);
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It asks for this path, decoded.
+    Asks(&'static str),
+    /// The same, and the connection ends.
+    AsksAndCloses(&'static str),
+    /// It asks what may be done.
+    AsksOptions,
+    /// It is refused.
+    Refused(Refusal),
+    /// It has not ended yet.
+    Unfinished,
+}
+
+use Outcome::*;
+
+/// Reads a request at once, and says how many of its bytes were taken.
+fn scan(request: &[u8]) -> (RequestScan, usize) {
+    let mut scan = RequestScan::EMPTY;
+    start(&mut scan, KEY);
+    let taken = read(&mut scan, request);
+    (scan, taken)
+}
+
+/// Whether a request that was read has the outcome expected.
+fn is(scan: &RequestScan, outcome: Outcome) -> bool {
+    let asks_for = |path: &str| {
+        asked(scan) == Asked::Path && super::path(scan) == PathHasher::hash(KEY, path.as_bytes())
+    };
+    match outcome {
+        Asks(path) => asks_for(path) && !wants_close(scan),
+        AsksAndCloses(path) => asks_for(path) && wants_close(scan),
+        AsksOptions => asked(scan) == Asked::Options,
+        Refused(refusal) => asked(scan) == Asked::Refused && super::refusal(scan) == Some(refusal),
+        Unfinished => asked(scan) == Asked::Incomplete,
+    }
+}
+
+/// Checks each row of a table, whole and in pieces, and shows all that are wrong.
+fn check(table: &[(&str, Outcome)], request: impl Fn(&str) -> String) {
+    let mut wrong = Vec::new();
+    for (row, outcome) in table {
+        let request = request(row);
+        let (whole, taken) = scan(request.as_bytes());
+        if !is(&whole, *outcome) {
+            let found = (asked(&whole), super::refusal(&whole), wants_close(&whole));
+            wrong.push(format!("{row:?} should be {outcome:?}, is {found:?}"));
         }
-    }
-    (scan, bytes.len())
-}
-
-fn asks(request: &str) -> Asked {
-    asked(&read(request.as_bytes()).0)
-}
-
-const BAD: Asked = Asked::Refusal(FixedRoute::BadRequest);
-
-#[test]
-fn a_plain_get_asks_for_its_path() {
-    let request = b"GET /a/b.css HTTP/1.1\r\nHost: x\r\n\r\nGET";
-    let (scan, read_bytes) = read(request);
-    assert_eq!(asked(&scan), Asked::Path);
-    assert_eq!(scan.path.finish(), PathHasher::hash(KEY, b"/a/b.css"));
-    assert_eq!(read_bytes, request.len() - 3, "the next request is left alone");
-    assert!(!wants_head(&scan) && !wants_close(&scan));
-}
-
-#[test]
-fn queries_are_ignored_and_escapes_decoded() {
-    for target in ["/a%20b", "/%61%20%62", "/a%20b?x=%zz&/", "/a%20b?"] {
-        let (scan, _) = read(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
-        assert_eq!(asked(&scan), Asked::Path, "{target}");
-        assert_eq!(scan.path.finish(), PathHasher::hash(KEY, b"/a b"), "{target}");
-    }
-}
-
-#[test]
-fn malformed_request_lines_are_refused() {
-    for line in [
-        "GET  / HTTP/1.1",
-        "GET / HTTP/1.1 ",
-        "GET\t/ HTTP/1.1",
-        "G(T / HTTP/1.1",
-        "GET /#a HTTP/1.1",
-        "GET /%0 HTTP/1.1",
-        "GET /%g0 HTTP/1.1",
-        "GET /%00 HTTP/1.1",
-        "GET /\u{1} HTTP/1.1",
-        "GET /\u{e9} HTTP/1.1",
-        "GET /",
-        "GET /?\u{7f} HTTP/1.1",
-        "GET x HTTP/1.1",
-        "GET * HTTP/1.1",
-    ] {
-        assert_eq!(asks(&format!("{line}\r\nHost: x\r\n\r\n")), BAD, "{line:?}");
-    }
-}
-
-#[test]
-fn malformed_fields_are_refused() {
-    for field in [
-        "Host : x",
-        " Host: x",
-        "Host: x\r\n folded",
-        ": x",
-        "Ho st: x",
-        "Host: a\u{0}b",
-        "Host: a\nb: c",
-        "Host: a\rb",
-        "Host: a\r\nHost: b",
-        "X: y",
-    ] {
-        assert_eq!(asks(&format!("GET / HTTP/1.1\r\n{field}\r\n\r\n")), BAD, "{field:?}");
-    }
-}
-
-#[test]
-fn bare_line_feeds_are_refused() {
-    assert_eq!(asks("GET / HTTP/1.1\nHost: x\n\n"), BAD);
-    assert_eq!(asks("GET / HTTP/1.1\r\nHost: x\n\r\n"), BAD);
-}
-
-#[test]
-fn empty_lines_before_a_request_are_skipped() {
-    assert_eq!(asks("\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"), Asked::Path);
-}
-
-#[test]
-fn other_methods_are_not_allowed_but_must_be_well_formed() {
-    let refusal = Asked::Refusal(FixedRoute::MethodNotAllowed);
-    for method in ["POST", "PUT", "DELETE", "OPTIONS", "get", "GETS", "BREW"] {
-        assert_eq!(asks(&format!("{method} / HTTP/1.1\r\nHost: x\r\n\r\n")), refusal, "{method}");
-    }
-    assert_eq!(asks("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"), refusal);
-    assert_eq!(asks("POST / HTTP/1.1\r\nHost : x\r\n\r\n"), BAD);
-}
-
-#[test]
-fn other_versions_are_not_supported() {
-    for version in ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "http/1.1", "HTTPS/1.1", "HTTP/1.10"] {
-        let expected = Asked::Refusal(FixedRoute::VersionNotSupported);
-        assert_eq!(asks(&format!("GET / {version}\r\nHost: x\r\n\r\n")), expected, "{version}");
-    }
-}
-
-#[test]
-fn only_http_1_0_may_do_without_host() {
-    assert_eq!(asks("GET / HTTP/1.0\r\n\r\n"), Asked::Path);
-    assert_eq!(asks("GET / HTTP/1.1\r\n\r\n"), BAD);
-}
-
-#[test]
-fn the_end_of_a_connection_follows_version_and_connection_field() {
-    for (line, close) in [
-        ("HTTP/1.1\r\nHost: x", false),
-        ("HTTP/1.1\r\nHost: x\r\nConnection: close", true),
-        ("HTTP/1.1\r\nHost: x\r\nconnection:CLOSE", true),
-        ("HTTP/1.1\r\nHost: x\r\nConnection: upgrade , close", true),
-        ("HTTP/1.1\r\nHost: x\r\nConnection: closed", false),
-        ("HTTP/1.1\r\nHost: x\r\nX-Connection: close", false),
-        ("HTTP/1.0", true),
-        ("HTTP/1.0\r\nConnection: keep-alive", false),
-        ("HTTP/1.0\r\nConnection: keep-alive, close", true),
-        ("HTTP/1.1\r\nHost: x\r\nContent-Length: 0", false),
-        ("HTTP/1.1\r\nHost: x\r\nContent-Length: 5", true),
-        ("HTTP/1.1\r\nHost: x\r\nContent-Length: 0, 0", false),
-        ("HTTP/1.1\r\nHost: x\r\nContent-Length: 0, 5", true),
-        ("HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked", true),
-    ] {
-        let (scan, _) = read(format!("GET / {line}\r\n\r\n").as_bytes());
-        assert_eq!(asked(&scan), Asked::Path, "{line}");
-        assert_eq!(wants_close(&scan), close, "{line}");
-    }
-}
-
-#[test]
-fn long_paths_and_long_heads_have_limits() {
-    let path = |bytes| format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(bytes - 1));
-    assert_eq!(asks(&path(MAX_PATH_BYTES)), Asked::Path);
-    assert_eq!(asks(&path(MAX_PATH_BYTES + 1)), Asked::Refusal(FixedRoute::UriTooLong));
-    let frame = "GET / HTTP/1.1\r\nHost: x\r\nX: \r\n\r\n".len();
-    let head =
-        |bytes| format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(bytes - frame));
-    assert_eq!(asks(&head(MAX_REQUEST_BYTES as usize)), Asked::Path);
-    let refusal = Asked::Refusal(FixedRoute::HeaderFieldsTooLarge);
-    assert_eq!(asks(&head(MAX_REQUEST_BYTES as usize + 1)), refusal);
-}
-
-#[test]
-fn a_truncated_request_is_incomplete_at_every_byte() {
-    let request = b"HEAD /a%20b?c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    for length in 0..request.len() {
-        assert_eq!(asked(&read(&request[..length]).0), Asked::Incomplete, "{length}");
-    }
-    let (scan, _) = read(request);
-    assert!(wants_head(&scan) && wants_close(&scan));
-}
-
-proptest! {
-    #[test]
-    fn hostile_bytes_never_panic_and_end_at_the_limit(
-        bytes in proptest::collection::vec(any::<u8>(), 0..20_000),
-    ) {
-        let (scan, read_bytes) = read(&bytes);
-        prop_assert!(read_bytes <= MAX_REQUEST_BYTES as usize + 1);
-        prop_assert!(is_done(&scan) || read_bytes == bytes.len());
-    }
-
-    #[test]
-    fn any_valid_path_hashes_as_the_console_hashes_it(path in "/[ -~\u{a0}-\u{2ff}]{0,80}") {
-        let mut target = String::new();
-        for byte in path.bytes() {
-            if byte.is_ascii_alphanumeric() || byte == b'/' {
-                target.push(char::from(byte));
-            } else {
-                target.push_str(&format!("%{byte:02x}"));
+        for size in [1, 3, 8] {
+            let (parts, taken_in_parts) = pieces::scan_in(request.as_bytes().chunks(size));
+            if parts != whole || taken_in_parts != taken {
+                wrong.push(format!("{row:?} is another request in pieces of {size} bytes"));
             }
         }
-        let (scan, _) = read(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
-        prop_assert_eq!(asked(&scan), Asked::Path);
-        prop_assert_eq!(scan.path.finish(), PathHasher::hash(KEY, path.as_bytes()));
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn a_plain_get_asks_for_its_path_and_leaves_the_next_request_alone() {
+    let request = b"GET /a/b.css HTTP/1.1\r\nHost: x\r\n\r\nGET";
+    let (scan, taken) = scan(request);
+    assert!(is(&scan, Asks("/a/b.css")));
+    assert_eq!(taken, request.len() - 3);
+    assert_eq!(usize::from(scan.read_bytes), taken);
+    assert!(is_get(&scan) && !wants_head(&scan));
+}
+
+#[test]
+fn a_truncated_request_is_unfinished_at_every_byte() {
+    let request = b"HEAD /a%20b/../c?d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for length in 0..request.len() {
+        assert!(is(&scan(&request[..length]).0, Unfinished), "{length}");
+    }
+    let (scan, _) = scan(request);
+    assert!(is(&scan, AsksAndCloses("/c")));
+    assert!(wants_head(&scan) && !is_get(&scan));
+}
+
+#[test]
+fn long_paths_are_refused_by_their_normalised_length() {
+    let of = |target: String| format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let long = format!("/{}", "a".repeat(MAX_PATH_BYTES - 1));
+    for target in [long.clone(), format!("{long}?{}", "q".repeat(9000)), format!("/b/..{long}")] {
+        let (scan, _) = scan(of(target.clone()).as_bytes());
+        assert_eq!(super::path(&scan), PathHasher::hash(KEY, long.as_bytes()), "{target}");
+        assert_eq!(asked(&scan), Asked::Path, "{target}");
+    }
+    for target in [
+        format!("{long}a"),
+        format!("{long}%61"),
+        format!("{long}/"),
+        format!("{long}.."),
+        format!("{long}../x"),
+    ] {
+        let refusal = super::refusal(&scan(of(target.clone()).as_bytes()).0);
+        assert_eq!(refusal, Some(Refusal::TargetTooLong), "{target}");
+    }
+}
+
+#[test]
+fn a_head_may_be_as_long_as_the_limit_and_no_longer() {
+    let frame = "GET / HTTP/1.1\r\nHost: x\r\nX: \r\n\r\n".len();
+    let of =
+        |bytes| format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(bytes - frame));
+    let limit = usize::from(MAX_REQUEST_BYTES);
+    assert!(is(&scan(of(limit).as_bytes()).0, Asks("/")));
+    for bytes in limit + 1..limit + 12 {
+        let request = of(bytes);
+        assert!(is(&scan(request.as_bytes()).0, Refused(Refusal::HeaderTooLarge)));
+        let (parts, _) = pieces::scan_in(request.as_bytes().chunks(1));
+        assert!(is(&parts, Refused(Refusal::HeaderTooLarge)));
+    }
+    // What never ends is given up, too.
+    for endless in ["GET /?", "GET / HTTP/1.1\r\nX", "GET / HTTP/1.1\r\nA: b\r\n", "A"] {
+        let request = format!("{endless}{}", "a".repeat(limit));
+        let refused = is(&scan(request.as_bytes()).0, Refused(Refusal::HeaderTooLarge));
+        assert!(refused, "{endless}");
+    }
+}
+
+#[test]
+fn as_many_levels_are_remembered_as_there_is_room_for() {
+    let of = |down: usize, up: usize| {
+        let (down, up) = ("/a".repeat(down), "/..".repeat(up));
+        format!("GET {down}{up}/b HTTP/1.1\r\nHost: x\r\n\r\n")
+    };
+    for down in [0, 1, LEVELS - 1, LEVELS, LEVELS + 1, 40] {
+        for up in 0..down + 2 {
+            let (scan, _) = scan(of(down, up).as_bytes());
+            let expected = if up > down {
+                if down >= LEVELS {
+                    Some(Refusal::PathTooDeep)
+                } else {
+                    Some(Refusal::PathAboveRoot)
+                }
+            } else {
+                // The segment that is being read when the first `..` comes counts as one.
+                (up >= LEVELS && down >= LEVELS).then_some(Refusal::PathTooDeep)
+            };
+            assert_eq!(super::refusal(&scan), expected, "{down} down, {up} up");
+            if expected.is_none() {
+                let path = format!("{}/b", "/a".repeat(down - up));
+                assert_eq!(super::path(&scan), PathHasher::hash(KEY, path.as_bytes()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refusal_is_answered_with_its_route() {
+    for (number, refusal) in Refusal::ALL.iter().enumerate() {
+        assert_eq!(route_of(number as u32), refusal.route() as u32, "{}", refusal.name());
     }
 }

@@ -129,7 +129,7 @@ fn take(scratch: &mut Scratch, flow: &mut Flow) -> Option<u32> {
         // `at` is a multiple of eight below the size of the buffer.
         unsafe {
             let word = backlog.data.as_ptr().add(from).cast::<u64>().read_unaligned();
-            scratch.buffer.as_mut_ptr().add(at).cast::<u64>().write_unaligned(word);
+            scratch.buffer.bytes.as_mut_ptr().add(at).cast::<u64>().write_unaligned(word);
         }
         at += 8;
     }

@@ -1,24 +1,19 @@
-//! Reading a request, finding its answer.
+//! Reading a request, and having it answered.
 
 use core::ffi::c_void;
 
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_loop};
 use zeroserve_ebpf::{
     request::{self, Asked},
-    transport::{self, CLOSE, FIN_RECEIVED, READING, SAYS_CLOSE},
+    transport::{self, CLOSE, FIN_RECEIVED, READING},
     wire::tcp::{ACK, FIN},
 };
-use zeroserve_shared::{
-    flow::Flow,
-    path::PathHash,
-    reason::Reason,
-    route::{FixedRoute, Route, WHOLE},
-};
+use zeroserve_shared::{flow::Flow, reason::Reason};
 
 use crate::xdp::{
-    backlog, burst, clock, connection,
+    answer, backlog, burst, clock, connection,
     ingress::reply_bare,
-    maps::{FLOWS, HITS, PATHS, REQUESTS, ROUTES, SCRATCH},
+    maps::{FLOWS, REQUESTS, SCRATCH},
     observe,
     scratch::BUFFER_BYTES,
     stage::{Ending, Ingress, run_on},
@@ -27,7 +22,7 @@ use crate::xdp::{
 /// Reads the first request of a connection and creates its flow.
 #[inline(always)]
 pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
-    ingress.scratch.request = request::start(ingress.config.path_key);
+    request::start(&mut ingress.scratch.request, ingress.config.path_key);
     let Some(read_bytes) = read(ingress, 0) else {
         return Ending::of(Reason::MalformedHeader);
     };
@@ -74,7 +69,7 @@ pub(super) fn kept_request(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Option
 #[inline(always)]
 fn continue_reading(ingress: &mut Ingress<'_>, flow: &Flow) -> bool {
     let scratch = &mut *ingress.scratch;
-    scratch.request = request::start(ingress.config.path_key);
+    request::start(&mut scratch.request, ingress.config.path_key);
     if flow.flags & READING == 0 {
         return true;
     }
@@ -94,7 +89,7 @@ fn read(ingress: &mut Ingress<'_>, known_bytes: u32) -> Option<u32> {
     let unread = segment.payload_bytes.saturating_sub(known_bytes);
     let bytes = if unread > BUFFER_BYTES as u32 { BUFFER_BYTES as u32 } else { unread };
     let offset = segment.payload_offset.wrapping_add(known_bytes);
-    if !ingress.packet.read_bytes(offset, bytes, &mut scratch.buffer) {
+    if !ingress.packet.read_bytes(offset, bytes, &mut scratch.buffer.bytes) {
         return None;
     }
     scratch.from_backlog = 0;
@@ -106,26 +101,35 @@ fn read(ingress: &mut Ingress<'_>, known_bytes: u32) -> Option<u32> {
 fn scan(ingress: &mut Ingress<'_>, bytes: u32) -> u32 {
     let scratch = &mut *ingress.scratch;
     scratch.buffered_bytes = bytes;
+    scratch.buffer.begin(bytes);
     let before = scratch.request.read_bytes;
+    zeroserve_parse(bytes);
+    u32::from(scratch.request.read_bytes.wrapping_sub(before))
+}
+
+/// Feeds what is in the buffer, so many bytes, to the parser. Global, like a
+/// [`stage`](crate::xdp::stage).
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_parse(bytes: u32) -> u32 {
     // SAFETY: the callback has the type that the helper calls it with and uses no context.
     unsafe {
         let callback = step as *const () as *mut c_void;
         bpf_loop(bytes, callback, core::ptr::null_mut(), 0);
     }
-    u32::from(scratch.request.read_bytes.wrapping_sub(before))
+    0
 }
 
-/// Takes one byte of the request; 1 ends the loop.
-unsafe extern "C" fn step(index: u32, _context: *mut c_void) -> u64 {
+/// Takes some bytes of the request; 1 ends the loop.
+unsafe extern "C" fn step(_index: u32, _context: *mut c_void) -> u64 {
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
         return 1;
     };
     // SAFETY: the element is this CPU's own. The caller holds a reference to it, too, but the
     // loop is one call of a helper to the compiler, across which it keeps nothing of it.
     let scratch = unsafe { &mut *scratch };
-    let byte = scratch.buffer[index as usize & (BUFFER_BYTES - 1)];
-    request::step(&mut scratch.request, byte);
-    u64::from(request::is_done(&scratch.request))
+    request::take(&mut scratch.request, &mut scratch.buffer);
+    u64::from(scratch.buffer.is_over() || request::is_done(&scratch.request))
 }
 
 /// Answers what has been read.
@@ -165,7 +169,7 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
         // It does not matter if it has been evicted.
         let _ = REQUESTS.remove(&ingress.scratch.segment.key);
     }
-    if !choose(ingress, flow, asked) {
+    if !answer::choose(ingress, flow, asked) {
         return Ending::of(Reason::VersionMissing);
     }
     if observe::wants_requests() {
@@ -185,69 +189,4 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
 fn remember(ingress: &Ingress<'_>, flow: &mut Flow) -> bool {
     flow.flags |= READING;
     REQUESTS.insert(&ingress.scratch.segment.key, &ingress.scratch.request, 0).is_ok()
-}
-
-/// Finds the answer and starts it; false if there is none, not even a refusal.
-#[inline(always)]
-fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -> bool {
-    let request = &ingress.scratch.request;
-    let found = match asked {
-        Asked::Refusal(fixed) => {
-            if fixed.closes() {
-                flow.flags |= CLOSE;
-            }
-            None
-        }
-        _ => find(request.path.finish()),
-    };
-    let (index, route) = match found {
-        Some(found) => found,
-        None => {
-            let fixed =
-                if let Asked::Refusal(fixed) = asked { fixed } else { FixedRoute::NotFound };
-            let index = fixed as u32;
-            let Some(route) = ROUTES.get(index) else {
-                return false;
-            };
-            (index, *route)
-        }
-    };
-    let info = match burst::version_info(route.version) {
-        Some(info) if info.route == index => info,
-        _ => return false,
-    };
-    if request::wants_close(request) {
-        flow.flags |= CLOSE;
-    }
-    flow.flags &= !SAYS_CLOSE;
-    if flow.flags & CLOSE != 0 {
-        flow.flags |= SAYS_CLOSE;
-    }
-    let response_bytes =
-        if request::wants_head(request) { info.head_bytes } else { info.forms[WHOLE].bytes };
-    flow.form = WHOLE as u8;
-    flow.version = route.version;
-    flow.route = index;
-    flow.date_unix_s = clock::unix_s(ingress.config.tai_minus_utc_s);
-    transport::begin(flow, response_bytes, clock::now_ms());
-    let scratch = &mut *ingress.scratch;
-    scratch.work.arrival.now_ms = flow.progress_ms;
-    scratch.work.arrival.block_count = 0;
-    scratch.work.arrival.repeats = false;
-    ingress.counters.requests += 1;
-    if let Some(hits) = HITS.get_ptr_mut(index) {
-        // SAFETY: the element is this CPU's own, and nothing else refers to it now.
-        unsafe { (*hits).requests += 1 };
-    }
-    true
-}
-
-/// The route that a path leads to.
-#[inline(always)]
-fn find(path: PathHash) -> Option<(u32, Route)> {
-    // SAFETY: the element may be reused for another path at any time. What is read is an index
-    // that was a route's once, and the route itself says below whose it is.
-    let index = unsafe { *PATHS.get(&path)? };
-    let route = *ROUTES.get(index)?;
-    (route.path == path && !route.version.is_none()).then_some((index, route))
 }

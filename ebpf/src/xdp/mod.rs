@@ -13,7 +13,8 @@
 //! | [`path_mtu`] | routers that say that a segment is too large |
 //! | [`connection`] | segments of a flow |
 //! | [`backlog`] | requests that wait for their turn |
-//! | [`exchange`] | reading a request, finding its answer |
+//! | [`exchange`] | reading a request, and having it answered |
+//! | [`answer`] | finding its answer |
 //! | [`burst`] | sending: in place, or by clones |
 //! | [`slice`] | a piece of a response, from its blocks into the frame |
 //! | [`observe`] | shows single packets and requests to whoever looks |
@@ -23,6 +24,7 @@
     reason = "a key passed by value would be copied to the stack first"
 )]
 
+mod answer;
 mod backlog;
 mod burst;
 mod clock;

@@ -110,7 +110,7 @@ fn observe_request(scratch: &mut Scratch, flow: &Flow, refusal: u32) -> Option<(
     record.captured_bytes = scratch.buffered_bytes.min(CAPTURED_BYTES as u32);
     let mut at = 0;
     while at < CAPTURED_BYTES {
-        record.captured[at] = scratch.buffer[at];
+        record.captured[at] = scratch.buffer.bytes[at];
         at += 1;
     }
     end(record, number);

@@ -2,7 +2,8 @@
 
 use zeroserve_ebpf::{
     moving::{MovingText, Text},
-    request::RequestScan,
+    request::{RequestScan, WINDOW_BYTES, Window},
+    select::Selection,
     transport::Work,
     wire::{
         Headers,
@@ -14,8 +15,8 @@ use zeroserve_shared::flow::{Flow, FlowKey};
 
 use crate::xdp::{backlog::Backlog, burst::Carrier};
 
-/// Most request bytes read from one packet; a power of two, so that an index can be masked.
-pub(super) const BUFFER_BYTES: usize = 4096;
+/// Most request bytes read from one packet.
+pub(super) const BUFFER_BYTES: usize = WINDOW_BYTES;
 
 /// One per CPU. A program is never interrupted by another on its CPU, so what it writes here is
 /// its own until it ends.
@@ -62,8 +63,10 @@ pub(super) struct Scratch {
     pub(super) from_backlog: u32,
     /// Keeps what follows aligned.
     pub(super) reserved_3: u32,
+    /// What is sent in answer to the request.
+    pub(super) selection: Selection,
     /// The request as it arrived.
-    pub(super) buffer: [u8; BUFFER_BYTES],
+    pub(super) buffer: Window,
 }
 
 /// A received TCP segment for our port.

@@ -1,0 +1,190 @@
+//! Finding the answer to a request: the route, the version, and what of it is sent.
+
+use zeroserve_ebpf::{
+    bounds::opaque,
+    request::{self, Asked, RequestScan},
+    select::{self, Selection},
+    transport::{self, CLOSE, SAYS_CLOSE},
+};
+use zeroserve_shared::{
+    config::HOSTS,
+    flow::Flow,
+    path::PathHash,
+    refusal::Refusal,
+    route::{FixedRoute, MAX_VARIANTS, VersionInfo, WHOLE},
+};
+
+use crate::xdp::{
+    burst, clock,
+    maps::{HITS, PATHS, ROUTES},
+    stage::Ingress,
+};
+
+/// Finds the answer and starts it; false if there is none, not even a refusal.
+#[inline(always)]
+pub(super) fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -> bool {
+    if asked != Asked::Path || !find(ingress, flow) {
+        let fixed = match asked {
+            Asked::Refused => refuse(ingress, request::refusal_number(&ingress.scratch.request)),
+            Asked::Options => FixedRoute::Options as u32,
+            _ => FixedRoute::NotFound as u32,
+        };
+        if !find_fixed(ingress, flow, fixed) {
+            return false;
+        }
+    }
+    let config = ingress.config;
+    let scratch = &mut *ingress.scratch;
+    if request::wants_close(&scratch.request) {
+        flow.flags |= CLOSE;
+    }
+    flow.flags &= !SAYS_CLOSE;
+    if flow.flags & CLOSE != 0 {
+        flow.flags |= SAYS_CLOSE;
+    }
+    flow.form = scratch.selection.form as u8;
+    flow.body_start = scratch.selection.body_start;
+    flow.date_unix_s = clock::unix_s(config.tai_minus_utc_s);
+    transport::begin(flow, scratch.selection.response_bytes, clock::now_ms());
+    scratch.work.arrival.now_ms = flow.progress_ms;
+    scratch.work.arrival.block_count = 0;
+    scratch.work.arrival.repeats = false;
+    ingress.counters.requests += 1;
+    if let Some(hits) = HITS.get_ptr_mut(flow.route) {
+        // SAFETY: the element is this CPU's own, and nothing else refers to it now.
+        unsafe { (*hits).requests += 1 };
+    }
+    true
+}
+
+/// Counts a refusal and says which fixed route answers it. Both are numbers, because no table is
+/// needed to turn one into the other.
+#[inline(always)]
+fn refuse(ingress: &mut Ingress<'_>, refusal: u32) -> u32 {
+    let index = opaque(u64::from(refusal));
+    if index < Refusal::COUNT as u64 {
+        ingress.counters.refusals[index as usize] += 1;
+    }
+    request::route_of(refusal)
+}
+
+/// Selects an answer that does not depend on the path.
+#[inline(always)]
+fn find_fixed(ingress: &mut Ingress<'_>, flow: &mut Flow, fixed: u32) -> bool {
+    const CLOSING: u32 = closing();
+    if CLOSING >> (fixed & 31) & 1 != 0 {
+        flow.flags |= CLOSE;
+    }
+    let Some(route) = ROUTES.get(fixed) else {
+        return false;
+    };
+    flow.route = fixed;
+    flow.version = route.version;
+    let Some(info) = burst::version_info(flow.version) else {
+        return false;
+    };
+    let scratch = &mut *ingress.scratch;
+    let wants_head = request::wants_head(&scratch.request);
+    scratch.selection.form = WHOLE as u32;
+    scratch.selection.body_start = 0;
+    scratch.selection.response_bytes =
+        if wants_head { info.head_bytes } else { info.forms[WHOLE].bytes };
+    info.route == fixed
+}
+
+/// The fixed routes that end the connection, a bit for each.
+const fn closing() -> u32 {
+    let mut set = 0;
+    let mut index = 0;
+    while index < FixedRoute::ALL.len() {
+        let route = FixedRoute::ALL[index];
+        set |= (route.closes() as u32) << route as u32;
+        index += 1;
+    }
+    set
+}
+
+/// Finds what the path leads to, at this host or at any, and selects what is sent of it; false if
+/// there is nothing.
+#[inline(always)]
+fn find(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
+    let path = request::path(&ingress.scratch.request);
+    let mut is_found = false;
+    if ingress.config.flags & HOSTS != 0 {
+        is_found = look_up(flow, path.at(request::host(&ingress.scratch.request)));
+    }
+    if !is_found && !look_up(flow, path) {
+        return false;
+    }
+    let Some(info) = burst::version_info(flow.version) else {
+        return false;
+    };
+    let scratch = &mut *ingress.scratch;
+    if info.route != flow.route {
+        return false;
+    }
+    let index = zeroserve_choose_variant(&scratch.request, info);
+    let mut info = info;
+    let index = opaque(u64::from(index).wrapping_sub(1));
+    if index < MAX_VARIANTS as u64 {
+        let version = info.variants[index as usize].version;
+        // A variant goes with the version that names it: should it have gone, so has that.
+        info = match burst::version_info(version) {
+            Some(info) if info.route == flow.route => info,
+            _ => return false,
+        };
+        flow.version = version;
+    }
+    zeroserve_select(&scratch.request, info, &mut scratch.selection);
+    if scratch.selection.precondition_false != 0 {
+        let fixed = refuse(ingress, Refusal::PreconditionFalse as u32);
+        return find_fixed(ingress, flow, fixed);
+    }
+    true
+}
+
+/// Looks a path up, and takes note of the route and its version.
+#[inline(always)]
+fn look_up(flow: &mut Flow, path: PathHash) -> bool {
+    // SAFETY: the element may be reused for another path at any time. What is read is an index
+    // that was a route's once, and the route itself says below whose it is.
+    let Some(index) = (unsafe { PATHS.get(&path) }) else {
+        return false;
+    };
+    flow.route = *index;
+    let Some(route) = ROUTES.get(flow.route) else {
+        return false;
+    };
+    flow.version = route.version;
+    route.path == path && !flow.version.is_none()
+}
+
+/// Chooses a variant. Global, like a [`stage`](crate::xdp::stage).
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_choose_variant(
+    request: *const RequestScan,
+    info: *const VersionInfo,
+) -> u32 {
+    // SAFETY: the caller passes references; the verifier has both checked for null.
+    match unsafe { (request.as_ref(), info.as_ref()) } {
+        (Some(request), Some(info)) => select::variant(request, info),
+        _ => 0,
+    }
+}
+
+/// Selects what is sent of a version. Global, like a [`stage`](crate::xdp::stage).
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_select(
+    request: *const RequestScan,
+    info: *const VersionInfo,
+    selection: *mut Selection,
+) -> u32 {
+    // SAFETY: the caller passes references; the verifier has all checked for null.
+    let references = unsafe { (request.as_ref(), info.as_ref(), selection.as_mut()) };
+    if let (Some(request), Some(info), Some(selection)) = references {
+        select::select(request, info, selection);
+    }
+    0
+}
