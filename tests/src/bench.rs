@@ -53,6 +53,8 @@ impl Bench {
     /// Where the kernel refuses.
     pub fn new() -> Result<Self> {
         let lab = Lab::new()?;
+        // With IPv6 interfaces talk of their own accord, and only the bench's frames are to count.
+        lab.client_ip(&["link", "set", &lab.server.network.veth.client, "down"])?;
         let folder = format!("{PIN_ROOT}/{}", lab.interface());
         let mut names = Vec::new();
         for entry in fs::read_dir(&folder).with_context(|| folder.clone())? {

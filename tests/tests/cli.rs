@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use zeroserve_tests::{Host, binary, host::without_capabilities};
+use zeroserve_tests::{Host, binary, host::without_capabilities, lab::run};
 
 /// A host that serves a folder with `/a.txt` in it.
 fn serving() -> Result<Host> {
@@ -175,8 +175,15 @@ fn interfaces_that_cannot_be_served_are_refused_with_what_to_do() -> Result<()> 
     let serve = |interface| ["serve", interface, "--root", "DIR"];
     fails(&host, &serve("nosuch0"), 4, "no-such-interface", &["nosuch0", "IFACE", "lo"])?;
     fails(&host, &serve("lo"), 4, "no-native-mode", &["native XDP"])?;
+    // What the other end may send is what the driver must be able to receive.
+    let peer = host.network.veth.client.clone();
+    let set_mtu = |mtu| run(&host.network.client, "ip", &["link", "set", &peer, "mtu", mtu]);
+    set_mtu("9000")?;
+    let mend = "ip link set dev IFACE mtu 1500";
+    fails(&host, &serve("IFACE"), 4, "mtu-too-large", &["too large for XDP", mend])?;
+    set_mtu("1500")?;
     host.ip(&["address", "flush", "dev", host.interface()])?;
-    fails(&host, &serve("IFACE"), 4, "no-address", &["no IPv4 address", "ip address add"])
+    fails(&host, &serve("IFACE"), 4, "no-address", &["has an address", "ip address add"])
 }
 
 #[test]

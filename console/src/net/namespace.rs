@@ -41,8 +41,8 @@ pub struct Namespace {
 
 impl Namespace {
     /// Makes a namespace. Its name, which `ip netns` lists, is made unique with the process id
-    /// and a count: `zeroserve-<name>-<pid>-<count>`. Interfaces in it use
-    /// an IPv6 address as soon as they have it.
+    /// and a count: `zeroserve-<name>-<pid>-<count>`. Interfaces in it speak IPv4 only,
+    /// until it is turned on for one.
     ///
     /// # Errors
     ///
@@ -177,11 +177,12 @@ fn unshare_onto(path: &Path) -> Result<File> {
     Ok(File::open(own)?)
 }
 
-/// Keeps the interfaces to come in the calling thread's namespace from asking, for a second each,
-/// whether anybody has their IPv6 address already, and for longer whether there is a router; and
-/// from repeating to multicast routers what groups they are in.
+/// Turns IPv6 off for the interfaces to come in the calling thread's namespace. Otherwise each
+/// would announce itself for a while, and packets could not be counted exactly. Where it is turned
+/// on again, an address is used at once, without asking whether anybody has it already.
 fn settle() -> io::Result<()> {
     let settings = [
+        ("disable_ipv6", "1"),
         ("accept_dad", "0"),
         ("accept_ra", "0"),
         ("router_solicitations", "0"),

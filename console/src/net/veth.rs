@@ -4,6 +4,7 @@
 //! which is for private use (RFC 4193): nobody routes them.
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::AsRawFd,
     path::Path,
@@ -103,7 +104,11 @@ fn set_up(name: &str, link: Option<LinkMessage>, addresses: [IpAddr; 2]) -> Resu
             })?;
         }
         let index = if_nametoindex(name).with_context(|| format!("{name} is not there"))?;
-        let has_ipv6 = Path::new("/proc/sys/net/ipv6").exists();
+        let setting = format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6");
+        let has_ipv6 = Path::new(&setting).exists();
+        if has_ipv6 {
+            fs::write(&setting, "0").with_context(|| format!("cannot turn IPv6 on for {name}"))?;
+        }
         for (address, prefix_bits) in addresses.into_iter().zip(PREFIX_BITS) {
             if address.is_ipv4() || has_ipv6 {
                 let adding = handle.address().add(index, address, prefix_bits).execute();
