@@ -116,7 +116,7 @@ pub fn tagged(tags: &[Tag], frame: &[u8]) -> Vec<u8> {
 }
 
 /// Takes the tags out of a frame, and returns them.
-fn untagged(frame: &[u8]) -> (Vec<Tag>, Vec<u8>) {
+pub fn untagged(frame: &[u8]) -> (Vec<Tag>, Vec<u8>) {
     let word = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
     let mut tags = Vec::new();
     let mut at = 12;

@@ -8,10 +8,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use aya::maps::{HashMap, Map, MapData};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use zeroserve_shared::{
+    config::{Address, Local},
     counters::{Counters, RouteHits},
+    map::{ADDRESSES, PIN_ROOT},
     reason::Reason,
 };
 use zeroserve_tui::{
@@ -228,6 +231,24 @@ pub fn run(namespace: &Namespace, program: &str, arguments: &[&str]) -> Result<(
     let output = namespace.command(program).args(arguments).output()?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{program} {}: {errors}", arguments.join(" "));
+    Ok(())
+}
+
+/// Has the server on an interface answer for addresses in a VLAN, or one in another, as the console
+/// does where there are interfaces for these VLANs. Not every kernel can make them.
+///
+/// # Errors
+///
+/// Where the map cannot be written.
+pub fn answer_in_vlans(interface: &str, vlans: [u16; 2], addresses: &[Address]) -> Result<()> {
+    let pin = Path::new(PIN_ROOT).join(interface).join(ADDRESSES);
+    let map = Map::from_map_data(MapData::from_pin(pin)?)?;
+    let mut known = HashMap::<_, [u8; size_of::<Local>()], u8>::try_from(map)?;
+    for address in addresses {
+        let local = Local { address: *address, vlans: vlans.map(u16::to_be_bytes) };
+        let key: [u8; size_of::<Local>()] = zerocopy::transmute!(local);
+        known.insert(key, 0, 0)?;
+    }
     Ok(())
 }
 

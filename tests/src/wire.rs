@@ -29,7 +29,7 @@ use zeroserve_tui::{
 };
 
 pub use self::relay::{Counts, Impairment, Relay};
-use crate::{require_program, require_root};
+use crate::{frames::Tag, require_program, require_root};
 
 /// Hardware addresses, locally administered. Hosts know each other's, so that no ARP disturbs.
 const SERVER_HARDWARE: &str = "02:00:00:00:00:01";
@@ -152,7 +152,22 @@ impl Wire {
     ///
     /// Where the kernel gives no packet sockets.
     pub fn join(&self, seed: u64, to_server: Impairment, to_client: Impairment) -> Result<Relay> {
-        Relay::start(&self.middle, ["to-server", "to-client"], seed, [to_server, to_client])
+        self.start(seed, [to_server, to_client], &[])
+    }
+
+    /// Joins the two ends without losses, as a switch does whose port to the server is in VLANs:
+    /// what goes there gets tags. The relay fails if anything comes back without the same tags.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Wire::join`].
+    pub fn join_tagged(&self, tags: &[Tag]) -> Result<Relay> {
+        self.start(0, [Impairment::default(); 2], tags)
+    }
+
+    fn start(&self, seed: u64, impairments: [Impairment; 2], tags: &[Tag]) -> Result<Relay> {
+        let ends = ["to-server", "to-client"];
+        Relay::start(&self.middle, ends, seed, impairments, tags.to_vec())
     }
 
     /// Lets both hosts use another congestion control.

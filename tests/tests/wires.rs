@@ -1,15 +1,11 @@
 //! Frames over every wire: IPv4 and IPv6, with none, one and two VLAN tags.
 
-use std::path::Path;
-
 use anyhow::Result;
-use aya::maps::{HashMap, Map, MapData};
 use etherparse::{
     IpHeaders, IpNumber, Ipv6Header, TcpHeader, TcpOptionElement::MaximumSegmentSize,
 };
 use zeroserve_shared::{
-    config::{Local, mapped},
-    map::{ADDRESSES, PIN_ROOT},
+    config::mapped,
     reason::{Reason, Verdict},
 };
 use zeroserve_tests::{
@@ -19,6 +15,7 @@ use zeroserve_tests::{
         FLOW_LABEL, LINUX_OPTIONS, REQUEST, Segment, Tag, ack, frame, frame_in, frame_in_v6, ipv4,
         ipv6, syn, tagged, tcp,
     },
+    lab::answer_in_vlans,
 };
 use zeroserve_tui::net::veth::{SERVER_ADDRESS, SERVER_ADDRESS_V6};
 
@@ -74,20 +71,11 @@ impl Wire {
     }
 }
 
-/// Gives the server its addresses in the VLANs of [`WIRES`], too, as the console does where there
-/// are interfaces for these VLANs. Not every kernel can make them.
+/// Gives the server its addresses in the VLANs of [`WIRES`], too.
 fn add_vlans(lab: &Lab) -> Result<()> {
-    let pin = Path::new(PIN_ROOT).join(lab.interface()).join(ADDRESSES);
-    let map = Map::from_map_data(MapData::from_pin(pin)?)?;
-    let mut addresses = HashMap::<_, [u8; size_of::<Local>()], u8>::try_from(map)?;
-    for vlans in [[[0, 10], [0, 0]], [[0, 100], [0, 10]]] {
-        for address in [mapped(SERVER_ADDRESS.octets()), SERVER_ADDRESS_V6.octets()] {
-            let key = Local { address, vlans };
-            let key: [u8; size_of::<Local>()] = zerocopy::transmute!(key);
-            addresses.insert(key, 0, 0)?;
-        }
-    }
-    Ok(())
+    let addresses = [mapped(SERVER_ADDRESS.octets()), SERVER_ADDRESS_V6.octets()];
+    answer_in_vlans(lab.interface(), [10, 0], &addresses)?;
+    answer_in_vlans(lab.interface(), [100, 10], &addresses)
 }
 
 fn bench() -> Result<Bench> {

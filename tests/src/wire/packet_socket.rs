@@ -1,7 +1,7 @@
 //! A socket that receives and sends whole frames on one interface (`packet(7)`).
 
 use std::{
-    io,
+    io, mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
@@ -11,15 +11,22 @@ use nix::{
     libc,
     net::if_::if_nametoindex,
     sys::socket::{
-        AddressFamily, MsgFlags, SockFlag, SockType, recv, send, setsockopt, socket,
+        AddressFamily, MsgFlags, SockFlag, SockType, send, setsockopt, socket,
         sockopt::{RcvBufForce, SndBufForce},
     },
 };
 
+use crate::frames::Tag;
+
+/// Bytes of the addresses that a frame begins with, and of a tag, which follows them.
+const ADDRESSES_BYTES: usize = 12;
+const TAG_BYTES: usize = 4;
+
 /// What the kernel may hold of what was not read yet: some ten thousand frames.
 const BUFFER_BYTES: usize = 64 << 20;
 
-/// A frame may have this many bytes: an MTU of 1500 and headers. More is no single segment.
+/// A frame may have this many bytes: an MTU of 1500, the header and two tags. More is no single
+/// segment.
 pub(super) const MAX_FRAME_BYTES: usize = 1522;
 
 /// The socket.
@@ -36,7 +43,9 @@ impl PacketSocket {
         setsockopt(&socket, RcvBufForce, &BUFFER_BYTES).context("no large receive buffer")?;
         setsockopt(&socket, SndBufForce, &BUFFER_BYTES).context("no large send buffer")?;
         let socket = Self(socket);
-        for option in [libc::PACKET_IGNORE_OUTGOING, libc::PACKET_QDISC_BYPASS] {
+        for option in
+            [libc::PACKET_IGNORE_OUTGOING, libc::PACKET_QDISC_BYPASS, libc::PACKET_AUXDATA]
+        {
             socket
                 .set(option, 1)
                 .with_context(|| format!("the packet socket's option {option}"))?;
@@ -77,16 +86,52 @@ impl PacketSocket {
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Receives a frame if there is one, and returns its length, which is more than was received
-    /// if it did not fit.
+    /// Receives a frame if there is one, as it was on the wire: the kernel takes the outer tag out
+    /// before anybody sees the frame, and here it is put back. Returns its length, which is more
+    /// than was received if it did not fit.
     pub(super) fn receive(&self, frame: &mut [u8]) -> Result<Option<usize>> {
-        match recv(self.0.as_raw_fd(), frame, MsgFlags::MSG_TRUNC) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+        let (bytes, tag) = match self.receive_with_tag(frame) {
+            Ok(received) => received,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
             // The interface went down; that is seen when the wire is taken away.
-            Err(Errno::ENETDOWN) => Ok(None),
-            Err(error) => Err(error).context("cannot receive from the wire"),
+            Err(Errno::ENETDOWN) => return Ok(None),
+            Err(error) => return Err(error).context("cannot receive from the wire"),
+        };
+        let Some([kind, tag]) = tag else { return Ok(Some(bytes)) };
+        if bytes + TAG_BYTES <= frame.len() {
+            frame.copy_within(ADDRESSES_BYTES..bytes, ADDRESSES_BYTES + TAG_BYTES);
+            frame[12..14].copy_from_slice(&kind.to_be_bytes());
+            frame[14..16].copy_from_slice(&tag.to_be_bytes());
         }
+        Ok(Some(bytes + TAG_BYTES))
+    }
+
+    /// Receives a frame, and the tag that the kernel took out of it.
+    fn receive_with_tag(&self, frame: &mut [u8]) -> nix::Result<(usize, Option<Tag>)> {
+        let mut control = [0u64; 16];
+        let mut part = libc::iovec { iov_base: frame.as_mut_ptr().cast(), iov_len: frame.len() };
+        // SAFETY: all bytes zero are a valid value of this struct of integers and pointers.
+        let mut message: libc::msghdr = unsafe { mem::zeroed() };
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&control);
+        // SAFETY: the kernel writes into `frame` and `control` only, no more than their lengths,
+        // and keeps no pointer.
+        let bytes = unsafe { libc::recvmsg(self.0.as_raw_fd(), &raw mut message, libc::MSG_TRUNC) };
+        let bytes = Errno::result(bytes)?;
+        // SAFETY: the message is as the kernel left it, so what is in `control` are whole headers,
+        // each with as many bytes behind it as its type has.
+        let auxiliary = unsafe {
+            let header = libc::CMSG_FIRSTHDR(&raw const message);
+            if header.is_null() || (*header).cmsg_type != libc::PACKET_AUXDATA {
+                return Ok((bytes as usize, None));
+            }
+            libc::CMSG_DATA(header).cast::<libc::tpacket_auxdata>().read_unaligned()
+        };
+        let has_tag = auxiliary.tp_status & libc::TP_STATUS_VLAN_VALID != 0;
+        let tag = [auxiliary.tp_vlan_tpid, auxiliary.tp_vlan_tci];
+        Ok((bytes as usize, has_tag.then_some(tag)))
     }
 
     /// Sends a frame, and says whether the interface took it.

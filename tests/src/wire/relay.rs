@@ -19,6 +19,7 @@ use nix::{
 use zeroserve_tui::net::Namespace;
 
 use super::packet_socket::{MAX_FRAME_BYTES, PacketSocket};
+use crate::frames::{Tag, tagged, untagged};
 
 /// How many frames of one direction are carried before the other has its turn.
 const TURN_FRAMES: usize = 32;
@@ -90,6 +91,7 @@ impl Relay {
         interfaces: [&str; 2],
         seed: u64,
         impairments: [Impairment; 2],
+        tags: Vec<Tag>,
     ) -> Result<Self> {
         let [to_server, to_client] = interfaces;
         let (server, client) = middle.run(|| -> Result<_> {
@@ -100,7 +102,7 @@ impl Relay {
         let mut ways = impairments.map(|impairment| Way::new(impairment, seeds.u64(..)));
         let thread = middle.spawn("relay", move || {
             let sockets = [server, client];
-            carry(&sockets, &mut ways, &stopped)?;
+            carry(&sockets, &mut ways, &tags, &stopped)?;
             let [to_server, to_client] = &mut ways;
             to_server.counts.overruns += sockets[1].overruns()?;
             to_client.counts.overruns += sockets[0].overruns()?;
@@ -145,7 +147,14 @@ struct Way {
 }
 
 /// Carries frames until the other end of `stopped` is closed. `ways[i]` leads out of `sockets[i]`.
-fn carry(sockets: &[PacketSocket; 2], ways: &mut [Way; 2], stopped: &impl AsFd) -> Result<()> {
+/// Towards the server, the first, frames get the tags; from there they must have them, and lose
+/// them.
+fn carry(
+    sockets: &[PacketSocket; 2],
+    ways: &mut [Way; 2],
+    tags: &[Tag],
+    stopped: &impl AsFd,
+) -> Result<()> {
     let mut frame = vec![0; MAX_FRAME_BYTES + 1];
     loop {
         let due = ways.iter().filter_map(Way::due).min();
@@ -167,7 +176,15 @@ fn carry(sockets: &[PacketSocket; 2], ways: &mut [Way; 2], stopped: &impl AsFd) 
                     bytes <= MAX_FRAME_BYTES,
                     "a frame of {bytes} bytes came in: a host has segmentation offload on"
                 );
-                way.take(&frame[..bytes], to)?;
+                if tags.is_empty() {
+                    way.take(&frame[..bytes], to)?;
+                } else if index == 0 {
+                    way.take(&tagged(tags, &frame[..bytes]), to)?;
+                } else {
+                    let (found, frame) = untagged(&frame[..bytes]);
+                    ensure!(found == tags, "the server sent a frame with the tags {found:x?}");
+                    way.take(&frame, to)?;
+                }
             }
             way.deliver_due(to)?;
         }
