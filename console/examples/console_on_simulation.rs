@@ -11,6 +11,7 @@ use std::{
 
 use zeroserve_shared::reason::Reason;
 use zeroserve_tui::{
+    observe::{Seen, Wanted},
     server::{Change, ChangeError, Identity, RouteInfo, Sample, Server},
     simulated::{Event, Simulated},
     tui::{self, Leaving, Options},
@@ -56,6 +57,10 @@ impl Server for Fragile {
 
     fn routes(&mut self) -> anyhow::Result<Arc<[RouteInfo]>> {
         self.0.routes()
+    }
+
+    fn observe(&mut self, wanted: &Wanted) -> anyhow::Result<Seen> {
+        self.0.observe(wanted)
     }
 
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {

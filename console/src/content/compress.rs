@@ -31,9 +31,9 @@ struct Effort {
 
 impl Effort {
     fn for_body(bytes: usize) -> Self {
-        match bytes {
-            0..=0x4_0000 => Self { brotli: 11, gzip: 9, zstd: 19 },
-            ..=0x80_0000 => Self { brotli: 9, gzip: 9, zstd: 12 },
+        match bytes >> 10 {
+            0..256 => Self { brotli: 11, gzip: 9, zstd: 19 },
+            256..8192 => Self { brotli: 9, gzip: 9, zstd: 12 },
             _ => Self { brotli: 5, gzip: 6, zstd: 6 },
         }
     }

@@ -15,11 +15,12 @@ use zeroserve_shared::{
 };
 
 use super::{
+    absence::OpenError,
     addresses,
     capabilities::{self, NotPermitted},
     clock,
     ledger::Ledger,
-    live::{Live, OpenError},
+    live::Live,
     maps::{Maps, REVISION, Raw},
     object::{self, Sizes},
     pins::{self, NewFolder, NewFolderError},

@@ -2,6 +2,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `absence` | why there is no server to talk to, or none to stop |
 //! | `attach` | check an interface, load the programs and put them on it |
 //! | `capabilities` | what this process may do |
 //! | `clock` | the clocks that the kernel side reads too |
@@ -17,6 +18,7 @@
 //! | `sample` | what the counters and routes say |
 //! | `sys` | the few calls of `bpf(2)` that aya does not offer |
 
+mod absence;
 mod addresses;
 mod attach;
 mod capabilities;
@@ -33,9 +35,10 @@ mod publish;
 mod sample;
 mod sys;
 
+pub use absence::{OpenError, StopError};
 pub use attach::{AttachError, AttachOptions};
 pub use capabilities::NotPermitted;
-pub use live::{Live, OpenError, StopError};
+pub use live::Live;
 pub use pass_through::PassThrough;
 pub use pins::served_interfaces;
 pub use publish::Published;
