@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use zeroserve_shared::reason::Reason;
 
 /// A packet that left the fast path.
@@ -21,20 +21,20 @@ pub struct Packet {
 /// One line that says what the packet is, as far as its headers tell.
 impl fmt::Display for Packet {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(sliced) = SlicedPacket::from_ethernet(&self.captured) else {
+        let Ok(sliced) = LaxSlicedPacket::from_ethernet(&self.captured) else {
             return write!(formatter, "{} bytes that cannot be read", self.bytes);
         };
         for tag in &sliced.vlan_ids() {
             write!(formatter, "vlan {} ", tag.value())?;
         }
         let (source, destination) = match &sliced.net {
-            Some(NetSlice::Ipv4(ip)) => {
+            Some(LaxNetSlice::Ipv4(ip)) => {
                 (ip.header().source_addr().to_string(), ip.header().destination_addr().to_string())
             }
-            Some(NetSlice::Ipv6(ip)) => {
+            Some(LaxNetSlice::Ipv6(ip)) => {
                 (ip.header().source_addr().to_string(), ip.header().destination_addr().to_string())
             }
-            Some(NetSlice::Arp(_)) => return write!(formatter, "ARP, {} bytes", self.bytes),
+            Some(LaxNetSlice::Arp(_)) => return write!(formatter, "ARP, {} bytes", self.bytes),
             None => return write!(formatter, "no IP, {} bytes", self.bytes),
         };
         match &sliced.transport {
@@ -76,11 +76,11 @@ impl fmt::Display for Packet {
 
 impl Packet {
     /// Bytes of the TCP payload by the whole frame's length; padding of short frames counts.
-    fn payload_bytes(&self, sliced: &SlicedPacket<'_>, tcp: &etherparse::TcpSlice<'_>) -> usize {
+    fn payload_bytes(&self, sliced: &LaxSlicedPacket<'_>, tcp: &etherparse::TcpSlice<'_>) -> usize {
         let payload = tcp.payload().as_ptr() as usize - self.captured.as_ptr() as usize;
         let frame = self.bytes as usize;
         match &sliced.net {
-            Some(NetSlice::Ipv4(ip)) => {
+            Some(LaxNetSlice::Ipv4(ip)) => {
                 let total = usize::from(ip.header().total_len());
                 let start = ip.header().slice().as_ptr() as usize - self.captured.as_ptr() as usize;
                 (start + total).saturating_sub(payload)
