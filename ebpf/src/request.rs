@@ -475,9 +475,9 @@ impl RequestScan {
 /// What `text_bytes` is of a text that is too long.
 const TOO_LONG: u8 = window::TEXT_BYTES as u8 + 1;
 
-/// Refuses the request.
+/// Refuses the request: nothing more of it is to be read.
 #[inline(always)]
-const fn refuse(scan: &mut RequestScan, refusal: Refusal) {
+pub const fn refuse(scan: &mut RequestScan, refusal: Refusal) {
     scan.fault = refusal as u8 + 1;
     scan.state = DONE;
 }

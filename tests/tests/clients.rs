@@ -181,7 +181,7 @@ fn a_method_that_is_refused_says_which_are_not() -> Result<()> {
     let lab = Lab::new()?;
     let mut connection = lab.connect()?;
     let response = connection.request("PUT", "/file", "Content-Length: 0\r\n")?;
-    assert_eq!(response.header("Allow"), Some(&b"GET, HEAD"[..]));
+    assert_eq!(response.header("Allow"), Some(&b"GET, HEAD, OPTIONS"[..]));
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::{process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use zeroserve_shared::reason::Reason;
+use zeroserve_shared::{reason::Reason, refusal::Refusal};
 use zeroserve_tests::{Lab, require_program};
 use zeroserve_tui::{
     observe::{Seen, Wanted, pcapng::Capture},
@@ -38,6 +38,8 @@ fn every_request_is_shown_with_its_line_its_status_and_its_client() -> Result<()
     let expected =
         [("GET /a?q=1 HTTP/1.1", 200), ("GET /b HTTP/1.1", 404), ("BREW /a HTTP/1.1", 405)];
     assert_eq!(lines, expected);
+    let refusals: Vec<_> = seen.requests.iter().map(|request| request.refusal).collect();
+    assert_eq!(refusals, [None, None, Some(Refusal::MethodUnknown)]);
     for request in &seen.requests {
         assert_eq!(request.client.ip().to_string(), "198.18.0.2");
         assert_eq!(request.server.to_string(), "198.18.0.1:80");

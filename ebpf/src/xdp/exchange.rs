@@ -8,7 +8,7 @@ use zeroserve_ebpf::{
     transport::{self, CLOSE, FIN_RECEIVED, READING},
     wire::tcp::{ACK, FIN},
 };
-use zeroserve_shared::{flow::Flow, reason::Reason};
+use zeroserve_shared::{flow::Flow, reason::Reason, refusal::Refusal};
 
 use crate::xdp::{
     answer, backlog, burst, clock, connection,
@@ -39,6 +39,9 @@ pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
     };
     Ending(zeroserve_respond(ingress.context, flow, read_bytes))
 }
+
+/// How long a request may take to arrive, from its first bytes on.
+const PATIENCE_MS: u32 = 30_000;
 
 /// Reads on in a flow that waits for a request; `known_bytes` of the payload have been read.
 #[inline(always)]
@@ -78,6 +81,9 @@ fn continue_reading(ingress: &mut Ingress<'_>, flow: &Flow) -> bool {
     };
     // SAFETY: the element stays valid for this call.
     scratch.request = unsafe { *part };
+    if clock::now_ms().wrapping_sub(flow.progress_ms) > PATIENCE_MS {
+        request::refuse(&mut scratch.request, Refusal::TooSlow);
+    }
     true
 }
 
@@ -148,15 +154,16 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
         flow.receive_next = flow.receive_next.wrapping_add(1);
         flow.flags |= FIN_RECEIVED | CLOSE;
     }
+    let asked = request::asked(&ingress.scratch.request);
     if ingress.scratch.from_backlog == 0 {
-        if !is_all {
+        // What follows a request that is refused is not read.
+        if !is_all && asked != Asked::Refused {
             // Whether it could be kept does not matter here: if not, it will come again.
             backlog::zeroserve_keep(ingress.context, flow);
         }
     } else if is_all {
         backlog::forget(ingress, flow);
     }
-    let asked = request::asked(&ingress.scratch.request);
     if asked == Asked::Incomplete {
         if !remember(ingress, flow) {
             return connection::abandon(ingress, flow);
@@ -187,6 +194,9 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
 /// Keeps what has been read of a request beside the flow; false if there is no room.
 #[inline(always)]
 fn remember(ingress: &Ingress<'_>, flow: &mut Flow) -> bool {
-    flow.flags |= READING;
+    if flow.flags & READING == 0 {
+        flow.flags |= READING;
+        flow.progress_ms = clock::now_ms();
+    }
     REQUESTS.insert(&ingress.scratch.segment.key, &ingress.scratch.request, 0).is_ok()
 }
