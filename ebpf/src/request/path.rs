@@ -11,9 +11,10 @@
 use zeroserve_shared::{path::MAX_PATH_BYTES, refusal::Refusal};
 
 use super::{
-    ESCAPE_HIGH, ESCAPE_LOW, LEVELS, PATH, REST, RequestScan, VERSION,
+    ESCAPE_HIGH, ESCAPE_LOW, PATH, REST, RequestScan, VERSION,
     characters::hexadecimal,
     line, refuse,
+    scan::LEVELS,
     swar::{byte_at, wordy},
 };
 use crate::bounds::opaque;

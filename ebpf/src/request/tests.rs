@@ -4,9 +4,9 @@ mod fields;
 mod lines;
 mod pieces;
 
-use zeroserve_shared::path::MAX_PATH_BYTES;
+use zeroserve_shared::path::{MAX_PATH_BYTES, PathHasher};
 
-use super::*;
+use super::{scan::LEVELS, *};
 
 const KEY: [u64; 2] = [3, 4];
 

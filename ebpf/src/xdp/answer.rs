@@ -23,6 +23,7 @@ use crate::xdp::{
 /// Finds the answer and starts it; false if there is none, not even a refusal.
 #[inline(always)]
 pub(super) fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -> bool {
+    ingress.scratch.refusal = 0;
     if asked != Asked::Path || !find(ingress, flow) {
         let fixed = match asked {
             Asked::Refused => refuse(ingress, request::refusal_number(&ingress.scratch.request)),
@@ -64,6 +65,7 @@ fn refuse(ingress: &mut Ingress<'_>, refusal: u32) -> u32 {
     let index = opaque(u64::from(refusal));
     if index < Refusal::COUNT as u64 {
         ingress.counters.refusals[index as usize] += 1;
+        ingress.scratch.refusal = refusal + 1;
     }
     request::route_of(refusal)
 }

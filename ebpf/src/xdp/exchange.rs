@@ -180,7 +180,8 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
         return Ending::of(Reason::VersionMissing);
     }
     if observe::wants_requests() {
-        observe::zeroserve_observe_request(ingress.scratch, flow, 0);
+        let refusal = ingress.scratch.refusal;
+        observe::zeroserve_observe_request(ingress.scratch, flow, refusal);
     }
     let ending = burst::send(ingress, flow);
     if ending == Ending::of(Reason::AckConsumed) {

@@ -61,8 +61,8 @@ pub(super) struct Scratch {
     pub(super) backlog: Backlog,
     /// Whether `buffer` was filled from a backlog: one, or zero.
     pub(super) from_backlog: u32,
-    /// Keeps what follows aligned.
-    pub(super) reserved_3: u32,
+    /// The number of the refusal that the request got and one, or zero.
+    pub(super) refusal: u32,
     /// What is sent in answer to the request.
     pub(super) selection: Selection,
     /// The request as it arrived.
