@@ -81,8 +81,10 @@ pub struct Flow {
     pub window_shift: u8,
     /// Which [`Form`](crate::route::Form) of the version is being sent.
     pub form: u8,
-    /// Segments found lost since the timing of a segment began.
-    pub lost_segments: u16,
+    /// Segments found lost since the timing of a segment began, 255 if there are more.
+    pub lost_segments: u8,
+    /// When a stray segment was last answered, in ticks of the kernel side's `transport::admit`.
+    pub challenged: u8,
     /// What `send_next` was at the latest when the oldest open byte was last sent: once the client
     /// holds something beyond, that byte has been lost.
     pub oldest_sent: u32,

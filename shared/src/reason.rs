@@ -124,14 +124,16 @@ reasons! {
         "The client reset the connection and its flow was removed.";
     ResetIgnored, Drop, Refused, "reset-ignored",
         "A reset with the wrong sequence number, or for no flow of ours, was ignored (RFC 5961 section 3).";
+    ChallengeLimited, Drop, Refused, "challenge-limited",
+        "A SYN or a reset in the window of a connection was not challenged, because another had been just before (RFC 5961 section 7).";
     FlagsInvalid, Drop, Refused, "flags-invalid",
         "The TCP flags make no sense together (a scan, or a broken sender).";
     AckOutOfRange, Drop, Refused, "ack-out-of-range",
-        "The segment acknowledges bytes that were never sent (RFC 5961 section 5).";
+        "The segment acknowledges bytes that were never sent, or long ago, and another stray segment had been answered just before (RFC 5961 section 5).";
     SequenceOutOfWindow, Drop, Refused, "sequence-out-of-window",
-        "The segment's sequence number is outside the receive window.";
+        "The segment's sequence number is outside the receive window, and another stray segment had been answered just before.";
     SequenceGap, Drop, Refused, "sequence-gap",
-        "Request bytes arrived ahead of bytes that are still missing; the client will send them again.";
+        "Bytes arrived ahead of others that are still missing, on a connection that is closing; the client will send them again.";
     RequestWaiting, Drop, Normal, "request-waiting",
         "A further request arrived before the answer to the previous one was delivered; it is kept until then.";
     RequestUnkept, Drop, Normal, "request-unkept",

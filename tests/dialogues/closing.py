@@ -174,10 +174,7 @@ def a_fin_that_got_lost_comes_again(lab):
         expect_all_acknowledged(connection)
 
 
-@dialogue(
-    "RFC 9293 section 3.6, figure 13: both ends close at a time",
-    xfail="the FIN is not acknowledged before ours has been",
-)
+@dialogue("RFC 9293 section 3.6, figure 13: both ends close at a time")
 def both_ends_may_close_at_a_time(lab):
     connection = lab.open()
     connection.send("PA", request("/small", CLOSE))

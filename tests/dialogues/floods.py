@@ -4,10 +4,7 @@ from dialogue import dialogue
 from peer import request
 
 
-@dialogue(
-    "RFC 5961 section 7: challenges are sent at a limited rate",
-    xfail="each reset is challenged",
-)
+@dialogue("RFC 5961 section 7: challenges are sent at a limited rate")
 def challenges_are_limited(lab):
     connection, sent = lab.open(), request("/large")
     connection.send("PA", sent)

@@ -46,10 +46,7 @@ def a_probe_with_a_byte_before_the_first_request_is_answered(lab):
     lab.check(connection, "/small")
 
 
-@dialogue(
-    CHECKS + ", while a window is closed, too",
-    xfail="while an answer is on its way, a probe without data gets no answer",
-)
+@dialogue(CHECKS + ", while a window is closed, too")
 def a_probe_during_a_transfer_is_answered(lab):
     connection, sent = lab.open(), request("/large")
     connection.send("PA", sent)

@@ -20,8 +20,8 @@ use crate::{
 const FEW_SEGMENTS: u32 = 6;
 
 /// How many segments of that kind end a large burst that a single acknowledgment might answer: where
-/// one in ten is lost each way, the answers to all four are lost once in eight hundred bursts.
-const ELICITS: u32 = 4;
+/// one in ten is lost each way, the answers to all three are lost once in a hundred and fifty bursts.
+const ELICITS: u32 = 3;
 
 /// Bytes of a segment that is sent only to be answered.
 const ELICIT_BYTES: u32 = 1;
@@ -86,8 +86,9 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
         let known = known(delivered, ELICIT_BYTES);
         let has_place = !known.is_empty() && plan.has_room();
         push_spare(plan, known, mss);
-        // Much is sent at once where one acknowledgment answered much, or a timeout nothing.
-        let is_much = before >= REORDERING_SEGMENTS || flow.flags & TIMED_OUT != 0;
+        // Much is sent at once where one acknowledgment answered much. Not after a timeout: many
+        // flows have theirs together where a queue overflowed, and would fill it again.
+        let is_much = before >= REORDERING_SEGMENTS && flow.flags & TIMED_OUT == 0;
         repeat(plan, if is_much && has_place { ELICITS - 1 } else { u32::from(is_little) });
     }
     plan.spares = plan.segments - before;

@@ -15,12 +15,17 @@ use crate::{
 /// Unit of the times in a flow, in microseconds.
 const TICK_US: u32 = 64;
 
+/// On a path shorter than this every loss counts as congestion: its queues are too short to be told
+/// from the scheduling of a machine, and two hundred flows that took the overflow of one for noise
+/// starved each other.
+const SHORT_PATH_TICKS: u16 = (4000 / TICK_US) as u16;
+
 /// Of so many segments one may be lost in a round trip for noise. BBR draws the line there, too
 /// (draft-cardwell-iccrg-bbr-congestion-control-00, section 4.2.3).
 const NOISE_SHARE: u32 = 8;
 
 /// And so many segments more, because a small window loses a fifth by chance.
-const NOISE_SEGMENTS: u32 = 3;
+const NOISE_SEGMENTS: u32 = 2;
 
 /// What slow start may fill of a long path, in bytes for each tick of its round trip: 1 Gbit/s.
 const BYTES_PER_TICK: u32 = 125 * TICK_US;
@@ -47,7 +52,9 @@ pub(super) fn time(flow: &mut Flow, sequence: u32, now_us: u32) {
 pub(super) fn observe(flow: &mut Flow, work: &Work) {
     let lost = u32::from(flow.lost_segments);
     let segments = flow.window / u32::from(flow.mss).max(1);
-    if lost > segments / NOISE_SHARE + NOISE_SEGMENTS && is_tolerant(flow) {
+    let limit = segments / NOISE_SHARE + NOISE_SEGMENTS;
+    // More than 255 are not counted.
+    if lost > limit.min(254) && is_tolerant(flow) {
         reduce(flow);
         flow.lost_segments = 0;
     }
@@ -101,13 +108,14 @@ fn allow_slow_start(flow: &mut Flow) {
 /// Whether a loss may be noise: not before the path has been measured.
 #[inline(always)]
 pub(super) const fn is_tolerant(flow: &Flow) -> bool {
-    flow.shortest_ticks > 0
+    flow.shortest_ticks >= SHORT_PATH_TICKS
 }
 
 /// Takes note of lost segments.
 #[inline(always)]
 pub(super) const fn count_lost(flow: &mut Flow, segments: u32) {
-    flow.lost_segments = flow.lost_segments.saturating_add(segments as u16);
+    flow.lost_segments =
+        flow.lost_segments.saturating_add(if segments > 255 { 255 } else { segments as u8 });
 }
 
 /// Reduces the window as CUBIC does (RFC 9438 section 4.6), but to four segments at least. The

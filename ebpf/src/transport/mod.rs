@@ -7,6 +7,7 @@
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | [`admit`] | which segments belong to a flow |
 //! | [`acknowledge`](mod@acknowledge) | what an acknowledgment changes |
 //! | [`plan`](mod@plan) | which ranges leave in answer to it |
 //! | `board` | which segments the client holds |
@@ -22,6 +23,7 @@ use crate::wire::{
 };
 
 pub mod acknowledge;
+pub mod admit;
 mod board;
 pub mod conclude;
 mod congestion;
@@ -48,6 +50,8 @@ pub struct Work {
     pub held_end: u32,
     /// Up to here holes are to be sent again although they have been already.
     pub again: u32,
+    /// Whether the repairs of this burst begin a new pass.
+    pub marks: bool,
     /// Bytes that may still be put on their way.
     pub budget: u32,
     /// Bytes that were on their way when the packet came.
@@ -89,6 +93,9 @@ pub const FORGET: u16 = 1024;
 
 /// The lower of the two highest flags, which count the passes of repairs.
 pub const PASS: u16 = 1 << 14;
+
+/// The window we offer, in bytes: nothing is buffered, so it need not be scaled.
+pub const RECEIVE_WINDOW: u16 = u16::MAX;
 
 /// Segments in the initial window (RFC 6928).
 pub const INITIAL_SEGMENTS: u32 = 10;

@@ -172,6 +172,7 @@ fn open_bytes(flow: &Flow, work: &Work, from: u32, to: u32) -> u32 {
 #[inline(always)]
 fn notice_loss(flow: &mut Flow, work: &mut Work) {
     work.again = flow.send_unacknowledged;
+    work.marks = false;
     if flow.flags & RECOVERING != 0 {
         if probe_returned(flow, &work.arrival) {
             flow.flags = flow.flags.wrapping_add(PASS);
@@ -181,7 +182,7 @@ fn notice_loss(flow: &mut Flow, work: &mut Work) {
         } else {
             return;
         }
-        note_repairs(flow, work);
+        work.marks = true;
         return;
     }
     if work.held_bytes == 0 {
@@ -193,18 +194,11 @@ fn notice_loss(flow: &mut Flow, work: &mut Work) {
         flow.flags |= RECOVERING | LOSSY;
         flow.recovery_end = flow.send_next;
         flow.repaired_to = later(flow.repaired_to, flow.send_unacknowledged);
-        note_repairs(flow, work);
+        work.marks = true;
         if !is_tolerant(flow) {
             reduce(flow);
         }
     }
-}
-
-/// Notes that what is sent from now on comes after all repairs up to here.
-#[inline(always)]
-fn note_repairs(flow: &mut Flow, work: &mut Work) {
-    flow.oldest_sent = flow.send_next;
-    work.board.again_to = flow.repaired_to;
 }
 
 /// Up to where bytes that are not held count as lost.
@@ -257,6 +251,11 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
     }
     flow.repaired_to = later(flow.repaired_to, cursor);
     work.plan.repairs = work.plan.segments;
+    if work.marks {
+        // What is sent from now on comes after all repairs up to here.
+        flow.oldest_sent = flow.send_next;
+        work.board.again_to = flow.repaired_to;
+    }
     if flow.flags & TIMED_OUT == 0 {
         count_lost(flow, work.plan.repairs);
     }

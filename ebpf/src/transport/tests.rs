@@ -12,6 +12,7 @@
 //! | `world` | the events between them |
 //! | `properties` | rules for any input whatever |
 //! | `scenarios` | transfers under conditions named one by one |
+//! | `stranger` | transfers to a client that is not Linux: `smoltcp` |
 //! | `survey` | how fast, with how many repairs, at which loss |
 
 use super::*;
@@ -21,6 +22,7 @@ mod link;
 mod properties;
 mod scenarios;
 mod server;
+mod stranger;
 mod survey;
 mod world;
 

@@ -2,7 +2,11 @@
 
 use aya_ebpf::bindings::xdp_md;
 use zeroserve_ebpf::{
-    transport::{self, Arrival, BACKLOG, CLOSE, FIN_RECEIVED, FIN_SENT, is_delivered, is_sending},
+    transport::{
+        self, Arrival, BACKLOG, CLOSE, FIN_RECEIVED, FIN_SENT,
+        admit::{self, Admission, Place},
+        is_delivered, is_sending,
+    },
     wire::{
         options::{self, Area},
         sequence::{after, distance},
@@ -13,28 +17,67 @@ use zeroserve_shared::{flow::Flow, reason::Reason, route::VersionId};
 
 use crate::xdp::{
     backlog, burst, clock, exchange,
-    ingress::{RECEIVE_WINDOW, reply_bare},
+    ingress::reply_bare,
     maps::{FLOWS, HITS},
+    scratch::Segment,
     stage::{Ending, Ingress, run_on},
 };
 
 /// Bytes of the smallest SACK option with one block.
 const LEAST_SACK_BYTES: u32 = 10;
 
-/// Why a segment cannot belong to the flow, if it cannot: its numbers are far from those the flow
-/// is at.
+/// What the segment's header says of its place.
 #[inline(always)]
-pub(super) fn refusal(ingress: &Ingress<'_>, flow: &Flow) -> Option<Reason> {
-    let segment = &ingress.scratch.segment;
-    let ahead = distance(segment.sequence, flow.receive_next);
-    let is_near = ahead <= RECEIVE_WINDOW as i32 && ahead >= -(RECEIVE_WINDOW as i32);
-    if segment.has(RST) {
-        (!is_near).then_some(Reason::ResetIgnored)
-    } else if after(segment.acknowledgment, flow.send_next) {
-        Some(Reason::AckOutOfRange)
-    } else {
-        (!is_near).then_some(Reason::SequenceOutOfWindow)
+fn place(segment: &Segment) -> Place {
+    Place {
+        sequence: segment.sequence,
+        payload_bytes: segment.payload_bytes,
+        acknowledgment: segment.acknowledgment,
+        flags: segment.flags,
     }
+}
+
+/// Judges a segment that has the addresses and ports of a flow.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn zeroserve_admit(segment: *const Segment, flow: *const Flow) -> u32 {
+    // SAFETY: the caller passes references; the verifier has both checked for null.
+    match unsafe { (segment.as_ref(), flow.as_ref()) } {
+        (Some(segment), Some(flow)) => admit::admit(flow, &place(segment), clock::now_ms()) as u32,
+        _ => Admission::Ignored as u32,
+    }
+}
+
+/// Handles a segment that does not belong to the flow whose addresses and ports it has.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn zeroserve_refuse(
+    context: *mut xdp_md,
+    flow: *mut Flow,
+    admission: u32,
+) -> u32 {
+    run_on(context, flow, |ingress, flow| refuse(ingress, flow, admission))
+}
+
+#[inline(always)]
+fn refuse(ingress: &mut Ingress<'_>, flow: &mut Flow, admission: u32) -> Ending {
+    if admission == Admission::Ends as u32 {
+        remove(ingress);
+        return Ending::of(Reason::ResetByPeer);
+    }
+    let reason = if admission == Admission::Ignored as u32 {
+        return Ending::of(Reason::ResetIgnored);
+    } else if admission == Admission::AckOutOfRange as u32 {
+        Reason::AckOutOfRange
+    } else if admission == Admission::SequenceOutOfWindow as u32 {
+        Reason::SequenceOutOfWindow
+    } else {
+        Reason::ChallengeLimited
+    };
+    if !admit::may_challenge(flow, clock::now_ms()) {
+        return Ending::of(reason);
+    }
+    reply_bare(ingress, flow.send_next, flow.acknowledged, ACK)
 }
 
 /// Handles a segment that belongs to a flow.
@@ -46,9 +89,6 @@ pub(super) extern "C" fn zeroserve_handle(context: *mut xdp_md, flow: *mut Flow)
 
 #[inline(always)]
 fn handle(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
-    if ingress.scratch.segment.has(RST) {
-        return reset(ingress, flow);
-    }
     let now_ms = clock::now_ms();
     flow.touched_ms = now_ms;
     take_acknowledgment(ingress, flow, now_ms);
@@ -56,23 +96,6 @@ fn handle(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
         return finish(ingress, flow);
     }
     if is_sending(flow) { continue_sending(ingress, flow) } else { listen(ingress, flow) }
-}
-
-/// A reset counts only with the sequence number expected; elsewhere in the window it might be
-/// somebody's guess, and a genuine sender will confirm it (RFC 5961 section 3.2).
-///
-/// Expected is, as the client sees it, what was last acknowledged to it, which trails what has
-/// been read: a client that has forgotten the connection resets it with just that number. Were it
-/// challenged, it would send the same reset again, and so on for ever.
-#[inline(always)]
-fn reset(ingress: &mut Ingress<'_>, flow: &Flow) -> Ending {
-    let behind = distance(flow.receive_next, ingress.scratch.segment.sequence);
-    let open = distance(flow.receive_next, transport::acknowledgment_alone(flow));
-    if behind >= 0 && behind <= open {
-        remove(ingress);
-        return Ending::of(Reason::ResetByPeer);
-    }
-    reply_bare(ingress, flow.send_next, flow.acknowledged, ACK)
 }
 
 /// Takes the flow out of the map.
@@ -117,29 +140,30 @@ fn take_acknowledgment(ingress: &mut Ingress<'_>, flow: &mut Flow, now_ms: u32) 
 /// Our FIN has been acknowledged: the connection is over once the client's has come, too.
 #[inline(always)]
 fn finish(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
-    let segment = &ingress.scratch.segment;
     if flow.flags & FIN_RECEIVED != 0 {
         remove(ingress);
         return Ending::of(Reason::ConnectionClosed);
     }
-    if segment.has(FIN) {
-        let acknowledgment = segment.payload_end().wrapping_add(1);
+    let place = place(&ingress.scratch.segment);
+    admit::discard(flow, &place);
+    admit::take_fin(flow, &place);
+    if flow.flags & FIN_RECEIVED != 0 {
         remove(ingress);
-        return reply_bare(ingress, flow.send_next, acknowledgment, ACK);
     }
-    Ending::of(Reason::AckConsumed)
+    if flow.acknowledged == flow.receive_next && place.payload_bytes == 0 {
+        return Ending::of(Reason::AckConsumed);
+    }
+    flow.acknowledged = flow.receive_next;
+    reply_bare(ingress, flow.send_next, flow.acknowledged, ACK)
 }
 
 /// A response is on its way: the segment opens the window, or tells that something was lost.
 #[inline(always)]
 fn continue_sending(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+    let place = place(&ingress.scratch.segment);
+    admit::discard(flow, &place);
+    admit::take_fin(flow, &place);
     let segment = &ingress.scratch.segment;
-    let is_next = segment.payload_end() == flow.receive_next;
-    if segment.has(FIN) && is_next && flow.flags & FIN_RECEIVED == 0 {
-        // The client has nothing more to ask; it still gets its answer.
-        flow.receive_next = flow.receive_next.wrapping_add(1);
-        flow.flags |= FIN_RECEIVED | CLOSE;
-    }
     let waits = after(segment.payload_end(), flow.receive_next);
     let repeats = ingress.scratch.work.arrival.repeats;
     let kept = if waits && flow.flags & CLOSE == 0 {
@@ -157,6 +181,10 @@ fn continue_sending(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
         if distance(flow.receive_next, flow.acknowledged) > 1 {
             flow.acknowledged = flow.acknowledged.wrapping_add(1);
         }
+        let acknowledgment = transport::acknowledgment_alone(flow);
+        return reply_bare(ingress, flow.send_next, acknowledgment, ACK);
+    }
+    if admit::is_probe(flow, &place) {
         let acknowledgment = transport::acknowledgment_alone(flow);
         return reply_bare(ingress, flow.send_next, acknowledgment, ACK);
     }
@@ -178,17 +206,19 @@ fn listen(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     let ahead = distance(segment.sequence, flow.receive_next);
     let brings = after(segment.payload_end(), flow.receive_next);
     if ahead > 0 && (brings || segment.has(FIN)) {
-        return Ending::of(Reason::SequenceGap);
-    }
-    if flow.flags & (CLOSE | FIN_RECEIVED | FIN_SENT) == 0 {
-        if brings {
-            return exchange::next_request(ingress, flow, (-ahead) as u32);
+        if flow.flags & CLOSE != 0 {
+            return Ending::of(Reason::SequenceGap);
         }
-        if segment.has(FIN) {
-            flow.receive_next = segment.payload_end().wrapping_add(1);
-            flow.flags |= FIN_RECEIVED | CLOSE;
-        }
+        // What is missing will come again, and the sooner if the client hears of it at once
+        // (RFC 5681 section 4.2).
+        return reply_bare(ingress, flow.send_next, flow.acknowledged, ACK);
     }
+    if brings && flow.flags & (CLOSE | FIN_RECEIVED | FIN_SENT) == 0 {
+        return exchange::next_request(ingress, flow, (-ahead) as u32);
+    }
+    let place = place(segment);
+    admit::discard(flow, &place);
+    admit::take_fin(flow, &place);
     // What is owed: the rest of the request acknowledged, our FIN, or a word to a client that
     // asks whether we are still there (RFC 9293 section 3.8.4).
     let owes = flow.acknowledged != flow.receive_next || flow.flags & CLOSE != 0;

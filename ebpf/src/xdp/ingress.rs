@@ -3,6 +3,7 @@
 use aya_ebpf::{bindings::xdp_md, macros::xdp, programs::XdpContext};
 use zeroserve_ebpf::{
     bounds::opaque,
+    transport::admit::Admission,
     wire::{
         Headers, LEAST_HEADER_BYTES,
         ethernet::{self, ETHERNET_BYTES, TAG_BYTES},
@@ -244,6 +245,12 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
             if !is_local(ingress) {
                 return Ending::of(Reason::NotLocal);
             }
+            if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
+                let admission = connection::zeroserve_admit(&ingress.scratch.segment, flow);
+                if admission != Admission::Begins as u32 {
+                    return Ending(connection::zeroserve_refuse(ingress.context, flow, admission));
+                }
+            }
             return Ending(handshake::zeroserve_answer(ingress.context));
         }
         // The answer to a connection that somebody here opened from this port.
@@ -253,17 +260,18 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
         _ => {}
     }
     if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
-        // SAFETY: the element stays valid for this call.
-        let Some(refusal) = connection::refusal(ingress, unsafe { &*flow }) else {
+        let admission = connection::zeroserve_admit(&ingress.scratch.segment, flow);
+        if admission == Admission::Belongs as u32 {
             return Ending(connection::zeroserve_handle(ingress.context, flow));
-        };
-        // The client may have forgotten the old connection and begun another.
-        let ending = Ending(handshake::zeroserve_resume(ingress.context));
-        return if ending == Ending::of(Reason::UnknownConnection) {
-            Ending::of(refusal)
-        } else {
-            ending
-        };
+        }
+        if flags & RST == 0 {
+            // The client may have forgotten the old connection and begun another.
+            let ending = Ending(handshake::zeroserve_resume(ingress.context));
+            if ending != Ending::of(Reason::UnknownConnection) {
+                return ending;
+            }
+        }
+        return Ending(connection::zeroserve_refuse(ingress.context, flow, admission));
     }
     if flags & RST != 0 || !is_local(ingress) {
         return Ending::of(Reason::UnknownConnection);
@@ -328,5 +336,4 @@ pub(super) extern "C" fn zeroserve_reply(
     })
 }
 
-/// The window we offer, in bytes: nothing is buffered, so it need not be scaled.
-pub(super) const RECEIVE_WINDOW: u16 = u16::MAX;
+pub(super) use zeroserve_ebpf::transport::RECEIVE_WINDOW;
