@@ -72,8 +72,10 @@ pub struct Descriptor {
     pub closes: u8,
     /// How often the last segment is sent again.
     pub repeats: u16,
+    /// How many of the clones, the first ones, are too many.
+    pub surplus: u16,
     /// Keeps the layout free of padding.
-    pub reserved: [u16; 3],
+    pub reserved: [u16; 2],
     /// What to send, in order.
     pub ranges: [Range; MAX_RANGES],
 }
@@ -83,7 +85,35 @@ pub const DESCRIPTOR_BYTES: usize = size_of::<Descriptor>();
 
 const _: () = zeroserve_shared::size_is::<Descriptor, 96>();
 
-/// The slice of the response that clone number `index` carries, the last one `repeats` times more;
+/// How many copies are made of a carrier for so many segments: a clone for each at least, and the
+/// carrier itself, which is the last of them and cannot grow.
+///
+/// Always an even number, see [`surplus`].
+#[inline(always)]
+pub const fn copies(segments: u32) -> u32 {
+    match segments {
+        ..=1 => 2,
+        2..=3 => 4,
+        4..=7 => 8,
+        8..=15 => 16,
+        _ => 32,
+    }
+}
+
+/// How many clones of a burst are too many. Those come first, so that a segment stands right before
+/// the carrier.
+///
+/// The kernel hands copies to the driver sixteen at a time and tells it to begin sending with the
+/// last of them only, but says nothing at all if the egress program dropped every frame of that
+/// last part (`bq_xmit_all` in `kernel/bpf/devmap.c`): what it was handed before would wait for
+/// whatever is sent next. Because bursts have an even number of copies, a carrier is never the
+/// first of sixteen, so the last part has a segment.
+#[inline(always)]
+pub const fn surplus(segments: u32) -> u32 {
+    (copies(segments) - 1).saturating_sub(segments)
+}
+
+/// The slice of the response that clone number `index` carries, the surplus not counted, the last one `repeats` times more;
 /// empty if it is one too many.
 #[inline(always)]
 pub fn segment(ranges: &[Range; MAX_RANGES], mss: u32, repeats: u16, index: u32) -> Range {
@@ -107,10 +137,40 @@ pub fn segment(ranges: &[Range; MAX_RANGES], mss: u32, repeats: u16, index: u32)
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use zeroserve_shared::map::{FANOUTS, MAX_BURST_SEGMENTS};
 
     use super::*;
 
+    /// Frames that the kernel hands to a driver at a time (`DEV_MAP_BULK_SIZE`).
+    const BULK_FRAMES: usize = 16;
+
+    #[test]
+    fn there_is_a_device_map_with_as_many_slots_as_copies_are_made() {
+        for segments in 1..=MAX_BURST_SEGMENTS {
+            let copies = copies(segments);
+            assert!(FANOUTS.iter().any(|(_, slots)| *slots == copies), "{segments}");
+            assert_eq!(surplus(segments) + segments + 1, copies, "{segments}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_last_part_of_any_bursts_has_a_segment(
+            bursts in proptest::collection::vec(1..=MAX_BURST_SEGMENTS, 1..20),
+        ) {
+            let is_segment: Vec<bool> = bursts
+                .iter()
+                .flat_map(|segments| {
+                    let surplus = surplus(*segments);
+                    (0..copies(*segments)).map(move |index| {
+                        index >= surplus && index < surplus + segments
+                    })
+                })
+                .collect();
+            let last = is_segment.chunks(BULK_FRAMES).next_back().expect("a burst has copies");
+            prop_assert!(last.contains(&true), "{bursts:?}");
+        }
+
         #[test]
         fn segments_cover_the_ranges_in_order_and_none_is_too_long(
             lengths: [u16; MAX_RANGES], gaps: [u16; MAX_RANGES], mss in 1u32..1461,

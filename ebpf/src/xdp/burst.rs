@@ -3,7 +3,7 @@
 
 use aya_ebpf::bindings::{BPF_F_BROADCAST, xdp_action::XDP_REDIRECT, xdp_md};
 use zeroserve_ebpf::{
-    descriptor::{DESCRIPTOR_BYTES, Descriptor, MAGIC, Range},
+    descriptor::{self, DESCRIPTOR_BYTES, Descriptor, MAGIC, Range},
     transport::{self, Board, SAYS_CLOSE, Work, conclude, plan},
     wire::{
         HEADERS_BYTES, Headers,
@@ -127,7 +127,8 @@ fn describe(scratch: &mut Scratch, flow: &Flow) -> Ending {
     descriptor.last_flags = plan.last_flags;
     descriptor.closes = u8::from(flow.flags & SAYS_CLOSE != 0);
     descriptor.repeats = plan.repeats as u16;
-    descriptor.reserved = [0; 3];
+    descriptor.surplus = descriptor::surplus(plan.segments) as u16;
+    descriptor.reserved = [0; 2];
     descriptor.ranges = plan.ranges;
     headers.set_reply(&scratch.headers, flow.acknowledged, ACK, RECEIVE_WINDOW);
     Ending::READY
@@ -184,11 +185,11 @@ fn broadcast(ingress: &mut Ingress<'_>, segments: u32) -> Ending {
         return Ending::of(Reason::FrameTooTight);
     }
     let flags = u64::from(BPF_F_BROADCAST);
-    let redirected = match segments {
-        ..=1 => FANOUT_2.redirect(0, flags),
-        2..=3 => FANOUT_4.redirect(0, flags),
-        4..=7 => FANOUT_8.redirect(0, flags),
-        8..=15 => FANOUT_16.redirect(0, flags),
+    let redirected = match descriptor::copies(segments) {
+        2 => FANOUT_2.redirect(0, flags),
+        4 => FANOUT_4.redirect(0, flags),
+        8 => FANOUT_8.redirect(0, flags),
+        16 => FANOUT_16.redirect(0, flags),
         _ => FANOUT_32.redirect(0, flags),
     };
     match redirected {

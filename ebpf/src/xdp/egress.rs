@@ -58,6 +58,11 @@ fn depart(packet: Packet, counters: &mut Counters) -> Egress {
     let Some(index) = next_index(descriptor.burst) else {
         return Egress::NoDescriptor;
     };
+    let surplus = u32::from(descriptor.surplus);
+    if index < surplus {
+        return Egress::Surplus;
+    }
+    let index = index.wrapping_sub(surplus);
     let mss = u32::from(descriptor.mss);
     let range = descriptor::segment(&descriptor.ranges, mss, descriptor.repeats, index);
     if range.is_empty() {
