@@ -130,7 +130,9 @@ fn a_cookie_is_worth_nothing_in_another_vlan_or_over_the_other_protocol() -> Res
         let next = wire.open(&mut bench)?;
         for other in WIRES.iter().filter(|other| other.header_bytes() != wire.header_bytes()) {
             let outcome = bench.run(&other.frame(next.clone(), REQUEST))?;
-            assert_eq!(outcome.reason, Some(Reason::UnknownConnection), "{wire:?} {other:?}");
+            // One in some hundreds looks by chance as if something before it were missing.
+            assert_eq!(outcome.counted.flows_created, 0, "{wire:?} {other:?}");
+            assert_eq!(outcome.counted.requests, 0, "{wire:?} {other:?}");
         }
     }
     Ok(())
