@@ -7,6 +7,7 @@
 //! | [`kernel`] | the only door to aya: load, attach, pin, publish, sample |
 //! | [`net`] | interfaces, addresses, network namespaces and veth pairs |
 //! | [`observe`] | single packets and requests, as a person or another program sees them |
+//! | [`record`] | the black box of a server, and what plays it again |
 //! | [`simulated`] | a server with made-up traffic, the same on every run, to show and test the console with |
 //! | [`demo`] | a private network with a site and a load, made and removed |
 //! | [`tui`] | the only door to the terminal: model, update, views |
@@ -18,6 +19,7 @@ pub mod demo;
 pub mod kernel;
 pub mod net;
 pub mod observe;
+pub mod record;
 pub mod server;
 pub mod simulated;
 pub mod tui;

@@ -1,11 +1,11 @@
 //! What anybody can know of a running server, and ask of it.
 //!
-//! [`Server`] has two implementations: the live one in [`kernel`](crate::kernel), which reads
-//! pinned maps, and a simulated one, with which every screen is tested without root. Whatever
-//! shows or changes a server knows it by this trait only.
+//! [`Server`] has three implementations: the live one in [`kernel`](crate::kernel), which reads
+//! pinned maps; a [recording](crate::record) that is played; and a simulated one, with which every
+//! screen is tested without root. Whatever shows or changes a server knows it by this trait only.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -18,6 +18,7 @@ use zeroserve_shared::{
 use crate::{
     content::{Rendered, RoutePath},
     observe::{Seen, Wanted},
+    record::Replay,
 };
 
 /// What does not change while a server is attached.
@@ -156,6 +157,9 @@ pub enum ChangeError {
         "every version slot is in use by routes or by transfers in flight; try again when some have ended"
     )]
     VersionsFull,
+    /// It is a recording, and what happened has happened.
+    #[error("this is a recording: nothing can be changed in it")]
+    Recording,
     /// The kernel refused.
     #[error(transparent)]
     Kernel(#[from] anyhow::Error),
@@ -194,4 +198,18 @@ pub trait Server: Send {
     ///
     /// See [`ChangeError`].
     fn apply(&mut self, change: Change) -> Result<(), ChangeError>;
+
+    /// Copies what was recorded of it into a new file, and returns how many bytes that were.
+    ///
+    /// # Errors
+    ///
+    /// Where nothing is recorded, or the file cannot be written or is there already.
+    fn save_recording(&mut self, to: &Path) -> anyhow::Result<u64> {
+        anyhow::bail!("nothing is recorded here that could be saved to {}", to.display())
+    }
+
+    /// The recording that it plays, if it is one.
+    fn replay(&mut self) -> Option<&mut Replay> {
+        None
+    }
 }

@@ -116,6 +116,7 @@ impl From<ChangeError> for Failure {
             ChangeError::NoSuchRoute(_) => ("no-such-route", REFUSED),
             ChangeError::RoutesFull(_) => ("routes-full", REFUSED),
             ChangeError::VersionsFull => ("versions-full", REFUSED),
+            ChangeError::Recording => ("recording", REFUSED),
             ChangeError::Kernel(_) => ("failed", FAILED),
         };
         Self::new(kind, exit_code, error)

@@ -98,6 +98,14 @@ pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
             let outcome = outcome.map_err(|error| format!("{:#}", anyhow::Error::new(error)));
             Message::Applied { planned, outcome }
         }
+        ServerJob::Play(order) => match server.replay() {
+            Some(replay) => Message::Played(Box::new(replay.play(order))),
+            None => ask(server, ServerJob::Sample),
+        },
+        ServerJob::Save(file) => {
+            let outcome = server.save_recording(&file).map_err(|error| format!("{error:#}"));
+            Message::Saved { file, outcome }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::model::Panel;
+use crate::record::Play;
 
 /// What keys are for at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub(crate) enum Scope {
     Routes,
     Reasons,
     Chart,
+    /// On any panel, while a recording plays: these keys come before the panel's own.
+    Replay,
     /// Typing a filter for the routes.
     Filter,
     /// Picking a file.
@@ -28,10 +31,11 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// All of them, with their titles in the help.
-    pub(crate) const ALL: [(Self, &'static str); 10] = [
+    pub(crate) const ALL: [(Self, &'static str); 11] = [
         (Self::Routes, "Routes"),
         (Self::Reasons, "Reasons"),
         (Self::Chart, "Chart"),
+        (Self::Replay, "Replay of a recording"),
         (Self::Filter, "Filter"),
         (Self::Picker, "File picker"),
         (Self::Path, "Path of a new route"),
@@ -76,6 +80,8 @@ pub(crate) enum Action {
     ZoomOut,
     Pause,
     Log,
+    Play(Play),
+    Save,
     Help,
     Quit,
     Suspend,
@@ -228,6 +234,14 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[Key::plain(KeyCode::Backspace), Key::ctrl('h')], Action::Erase, &[Scope::Filter, Scope::Picker, Scope::Path], "", "Erase a character; with none left in the picker, go to the folder around this one."),
     bind(&[Key::ctrl('u')], Action::EraseAll, &[Scope::Filter, Scope::Picker, Scope::Path], "", "Erase all that was typed."),
     bind(&[Key::char(' ')], Action::Pause, PANELS, "pause", "Freeze the values on the screen, or let them go on. Counting goes on anyway."),
+    bind(&[Key::char(' ')], Action::Play(Play::Pause), &[Scope::Replay], "pause", "Stop time, or let it go on."),
+    bind(&[Key::char(','), Key::char('<')], Action::Play(Play::Back), &[Scope::Replay], "-10 s", "Go back ten seconds."),
+    bind(&[Key::char('.'), Key::char('>')], Action::Play(Play::Forward), &[Scope::Replay], "+10 s", "Go forward ten seconds."),
+    bind(&[Key::char('b')], Action::Play(Play::Begin), &[Scope::Replay], "begin", "Go to the beginning."),
+    bind(&[Key::char('e')], Action::Play(Play::End), &[Scope::Replay], "end", "Go to the end."),
+    bind(&[Key::char('x')], Action::Play(Play::Speed), &[Scope::Replay], "speed", "Play 1, 2, 10 or 60 times as fast."),
+    bind(&[Key::char('q')], Action::Quit, &[Scope::Replay], "quit", "Leave the recording."),
+    bind(&[Key::char('W')], Action::Save, PANELS, "", "Save the last minutes, which are always recorded, to a file that `zeroserve-tui replay` opens."),
     bind(&[Key::char('L')], Action::Log, PANELS, "log", "Show what was done, with the commands that do the same."),
     bind(&[Key::char('?')], Action::Help, PANELS, "help", "Show this page."),
     bind(&[Key::char('q')], Action::Quit, PANELS, "quit", "Leave the console: asks what becomes of the server."),

@@ -7,6 +7,7 @@ use crossterm::event::KeyEvent;
 use super::Exit;
 use crate::{
     content::{Rendered, ResponseOptions, RoutePath},
+    record::{Play, Playing},
     server::{Change, RouteInfo, Sample},
 };
 
@@ -24,6 +25,13 @@ pub(crate) enum Message {
     Applied {
         planned: Box<Planned>,
         outcome: Result<(), String>,
+    },
+    /// A recording was played on.
+    Played(Box<Playing>),
+    /// The black box was copied, and so many bytes it has.
+    Saved {
+        file: PathBuf,
+        outcome: Result<u64, String>,
     },
     Listed {
         folder: PathBuf,
@@ -53,6 +61,10 @@ pub(crate) enum ServerJob {
     Sample,
     Routes,
     Apply(Box<Planned>),
+    /// Play a recording on, and do what was asked about it.
+    Play(Option<Play>),
+    /// Copy the black box to a file.
+    Save(PathBuf),
 }
 
 /// Something to read from the file system.

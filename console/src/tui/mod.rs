@@ -18,7 +18,7 @@
 
 mod effects;
 mod field;
-mod format;
+pub(crate) mod format;
 mod keys;
 mod message;
 mod model;
@@ -72,6 +72,8 @@ pub enum Leaving {
     Ask,
     /// The server ends with the console, as in the demo; the console says so and does not ask.
     StopsServing,
+    /// Nothing: it is a recording.
+    Replay,
 }
 
 /// How the console behaves.

@@ -54,7 +54,8 @@ pub(crate) fn finish(buffer: &mut Buffer, ascii: bool, colour: bool) {
 fn plain(character: char) -> char {
     match character {
         '─' | '–' | '−' => '-',
-        '│' => '|',
+        '│' | '‖' => '|',
+        '×' => 'x',
         '╭' | '╮' | '╰' | '╯' | '┌' | '┐' | '└' | '┘' | '┼' | '├' | '┤' | '┬' | '┴' => {
             '+'
         }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     content::Config,
+    record::Playing,
     server::{Identity, RouteInfo, RouteName},
 };
 
@@ -173,6 +174,10 @@ pub(crate) struct Model {
     pub(crate) config: Config,
     /// The options of a command that say the same.
     pub(crate) config_words: Vec<String>,
+    /// Where the console was started, and recordings are saved.
+    pub(crate) start_folder: PathBuf,
+    /// What is played, if it is a recording.
+    pub(crate) replay: Option<Box<Playing>>,
     /// Number of the last file asked to be rendered; answers to others are out of date.
     pub(crate) job: u64,
     /// Whether a sample was asked for and has not come.
@@ -208,9 +213,11 @@ impl Model {
             popup: None,
             note: None,
             log: VecDeque::new(),
+            start_folder: options.folder.clone(),
             folder: options.folder,
             config: options.config,
             config_words: options.config_words,
+            replay: None,
             job: 0,
             sampling: false,
             changed: true,

@@ -4,6 +4,7 @@ mod changes;
 mod panels;
 mod picker;
 mod popups;
+mod replay;
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -35,6 +36,8 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Applied { planned, outcome } => {
             changes::on_applied(model, &planned, outcome, &mut effects);
         }
+        Message::Played(playing) => replay::on_played(model, *playing, &mut effects),
+        Message::Saved { file, outcome } => replay::on_saved(model, &file, outcome),
         Message::Listed { folder, entries } => picker::on_listed(model, &folder, entries),
         Message::Rendered { job, outcome } => changes::on_rendered(model, job, outcome),
     }
@@ -48,7 +51,10 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
 
 fn on_key(model: &mut Model, key: KeyEvent, effects: &mut Vec<Effect>) {
     let scope = model.scope();
-    if let Some(action) = keys::lookup(scope, &key) {
+    let on_panel = matches!(scope, Scope::Routes | Scope::Reasons | Scope::Chart);
+    let replaying = on_panel && model.leaving == Leaving::Replay;
+    let played = replaying.then(|| keys::lookup(Scope::Replay, &key)).flatten();
+    if let Some(action) = played.or_else(|| keys::lookup(scope, &key)) {
         model.changed = true;
         on_action(model, scope, action, effects);
     } else if scope.takes_text()
@@ -81,8 +87,11 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
         Action::Quit => quit(model, effects),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Redraw => effects.push(Effect::Redraw),
+        Action::Play(order) => effects.push(Effect::Server(ServerJob::Play(Some(order)))),
+        Action::Save => replay::save(model, effects),
+        _ if replay::refuses(model, action) => {}
         _ => match scope {
-            Scope::Routes | Scope::Reasons | Scope::Chart => {
+            Scope::Routes | Scope::Reasons | Scope::Chart | Scope::Replay => {
                 panels::on_action(model, action, effects);
             }
             Scope::Filter => panels::on_filter_action(model, action),
@@ -99,17 +108,22 @@ fn quit(model: &mut Model, effects: &mut Vec<Effect>) {
     match model.leaving {
         Leaving::Ask => model.popup = Some(Popup::Exit { choice: 0 }),
         Leaving::StopsServing => effects.push(Effect::Exit(Exit::Stop)),
+        Leaving::Replay => effects.push(Effect::Exit(Exit::Leave)),
     }
 }
 
 fn on_tick(model: &mut Model, now: SystemTime, effects: &mut Vec<Effect>) {
-    let before = uptime(model);
-    model.now = now;
-    model.changed |= uptime(model) != before;
+    let replaying = model.leaving == Leaving::Replay;
+    if !replaying {
+        let before = uptime(model);
+        model.now = now;
+        model.changed |= uptime(model) != before;
+    }
     // A sample that takes longer than a tick is waited for, not asked for again.
     if !model.sampling {
         model.sampling = true;
-        effects.push(Effect::Server(ServerJob::Sample));
+        let job = if replaying { ServerJob::Play(None) } else { ServerJob::Sample };
+        effects.push(Effect::Server(job));
     }
 }
 

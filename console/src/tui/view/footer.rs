@@ -10,7 +10,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::areas::Areas;
 use crate::tui::{
-    Leaving, keys,
+    Leaving,
+    keys::{self, Scope},
     model::{Level, Model, Note},
     theme,
 };
@@ -55,11 +56,25 @@ pub(super) fn sign(level: Level) -> (&'static str, ratatui::style::Style) {
     }
 }
 
+/// The keys of the place, before them those of the recording that plays. A key that means something
+/// else then is named once.
+fn hinted(model: &Model) -> impl Iterator<Item = (String, &'static str)> {
+    let scope = model.scope();
+    let on_panel = matches!(scope, Scope::Routes | Scope::Reasons | Scope::Chart);
+    let replaying = model.leaving == Leaving::Replay && on_panel;
+    let first: Vec<_> = if replaying { keys::hints(Scope::Replay).collect() } else { Vec::new() };
+    let taken: Vec<String> = first.iter().map(|(key, _)| key.clone()).collect();
+    let changes = ["add", "replace", "remove"];
+    let others = keys::hints(scope)
+        .filter(move |(key, hint)| !(taken.contains(key) || replaying && changes.contains(hint)));
+    first.into_iter().chain(others)
+}
+
 /// As many keys as fit; help and the way out always do.
 fn hints(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let width = |(key, hint): &(String, &str)| key.chars().count() + hint.chars().count() + 3;
-    let (always, others): (Vec<_>, Vec<_>) = keys::hints(model.scope())
-        .partition(|(_, hint)| ["help", "quit", "cancel", "close"].contains(hint));
+    let (always, others): (Vec<_>, Vec<_>) =
+        hinted(model).partition(|(_, hint)| ["help", "quit", "cancel", "close"].contains(hint));
     let mut room =
         usize::from(area.width).saturating_sub(1 + always.iter().map(width).sum::<usize>());
     let mut shown = Vec::new();

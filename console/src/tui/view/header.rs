@@ -33,6 +33,11 @@ fn state(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         Health::Serving => (" ● SERVING ", theme::GOOD),
         Health::Lost(_) => (" ✗ LOST ", theme::BAD),
     };
+    let (sign, style) = match &model.replay {
+        Some(playing) if playing.paused => (" ‖ REPLAY ", theme::WARNING),
+        Some(_) => (" ▸ REPLAY ", theme::WARNING),
+        None => (sign, style),
+    };
     let identity = &model.identity;
     let mode = match &identity.driver {
         Some(driver) => format!("{} ({driver})", identity.mode),
@@ -43,6 +48,12 @@ fn state(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         Span::styled(format!(" {} ", identity.interface), theme::STRONG),
         Span::raw(" "),
     ];
+    if let Some(playing) = &model.replay {
+        spans.push(Span::styled(format::date(playing.at), theme::STRONG));
+        let (position, length) =
+            (format::duration(playing.position), format::duration(playing.length));
+        spans.push(Span::raw(format!("   {position} of {length}   ×{}   ", playing.speed)));
+    }
     spans.extend(pair("mode", mode, theme::PLAIN));
     spans.extend(pair("program", identity.program_id.to_string(), theme::PLAIN));
     spans.extend(pair("port", identity.port.to_string(), theme::PLAIN));

@@ -1,0 +1,106 @@
+//! A recording that plays in place of a server, and saving one of a server.
+
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
+
+use super::on_sample;
+use crate::{
+    record::{Action, Playing},
+    tui::{
+        format,
+        keys::Action as Key,
+        message::{Effect, ServerJob},
+        model::{Health, Level, Model, Note},
+        rates::Meter,
+    },
+};
+
+/// Says no to keys that would change what is served, if there is nothing but a recording.
+pub(super) fn refuses(model: &mut Model, key: Key) -> bool {
+    let refused = model.replay.is_some() && matches!(key, Key::Add | Key::Replace | Key::Remove);
+    if refused {
+        model.note(Level::Info, "this is a recording: nothing can be changed in it");
+    }
+    refused
+}
+
+/// Time went on in the recording, or somebody jumped.
+pub(super) fn on_played(model: &mut Model, mut playing: Playing, effects: &mut Vec<Effect>) {
+    model.sampling = false;
+    if playing.anew {
+        model.meter = Meter::new();
+        model.latest = Arc::default();
+        model.health = Health::Waiting;
+        model.routes_revision = None;
+    }
+    model.identity = playing.identity.clone();
+    model.now = playing.at;
+    for outcome in std::mem::take(&mut playing.samples) {
+        on_sample(model, outcome, effects);
+    }
+    // What was noted while it was recorded, and not what is noted now.
+    model.log = playing.actions.iter().map(note).collect();
+    // The header shows seconds.
+    let shown =
+        |playing: &Playing| (playing.position.as_secs(), playing.speed, playing.paused, playing.at);
+    model.changed |= model.replay.as_ref().is_none_or(|before| {
+        playing.anew || before.position == before.length || shown(before) != shown(&playing)
+    });
+    model.replay = Some(Box::new(playing));
+}
+
+fn note(action: &Action) -> Note {
+    let level = if action.done { Level::Done } else { Level::Failed };
+    let text = match &action.user {
+        Some(user) => format!("{} ({user})", action.text),
+        None => action.text.clone(),
+    };
+    Note { level, at: action.at, text, command: action.command.clone() }
+}
+
+/// Has the black box copied to a file in the folder that the console was started in.
+pub(super) fn save(model: &mut Model, effects: &mut Vec<Effect>) {
+    if model.replay.is_some() {
+        return model.note(Level::Info, "this is a recording already");
+    }
+    let interface = model.identity.interface.replace(['.', '@'], "-");
+    let name = format!("zeroserve-{interface}-{}.zsr", stamp(model.now));
+    effects.push(Effect::Server(ServerJob::Save(model.start_folder.join(name))));
+}
+
+/// A time as part of a file's name: `20261123T031207Z`.
+fn stamp(time: SystemTime) -> String {
+    // "06 Nov 1994 08:49:37 UTC"
+    let date = format::date(time);
+    let words: Vec<&str> = date.split(' ').collect();
+    let [day, month, year, clock, ..] = words[..] else { return date.replace([' ', ':'], "-") };
+    let months =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = 1 + months.iter().position(|name| *name == month).unwrap_or(0);
+    format!("{year}{month:02}{day}T{}Z", clock.replace(':', ""))
+}
+
+/// The black box was copied, or not.
+pub(super) fn on_saved(model: &mut Model, file: &PathBuf, outcome: Result<u64, String>) {
+    let command = format!("zeroserve-tui replay {}", format::shell_path(file));
+    match outcome {
+        Ok(bytes) => {
+            let text = format!("saved {} to {}", format::bytes(bytes), file.display());
+            model.log(Level::Done, text, Some(command));
+        }
+        Err(why) => model.log(Level::Failed, format!("the recording was not saved: {why}"), None),
+    }
+    model.changed = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_saved_file_sorts_by_time() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(stamp(time), "19941106T084937Z");
+    }
+}
