@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeroserve_shared::route::FixedRoute;
 
-use super::{Effect, Exit, Leaving, Message, Run, Server as _, ServerJob, folder};
+use super::{Effect, Exit, Leaving, Message, Run, ServerJob, folder};
 use crate::{
     server::Change,
     simulated::{Event, Simulated},

@@ -4,6 +4,7 @@
 mod behaviour;
 mod counting;
 mod looks;
+mod replay;
 mod screens;
 
 use std::{
@@ -28,7 +29,7 @@ use crate::{content::Config, server::Server, simulated::Simulated};
 /// A console on a simulated server, without threads and without a terminal.
 struct Run {
     model: Model,
-    server: Simulated,
+    server: Box<dyn Server>,
     terminal: Terminal<TestBackend>,
     exit: Option<Exit>,
     /// Effects that were not carried out, because a test holds them back.
@@ -40,11 +41,16 @@ impl Run {
         Self::on(Simulated::new(1), columns, rows)
     }
 
-    fn on(server: Simulated, columns: u16, rows: u16) -> Self {
+    fn on(server: impl Server + 'static, columns: u16, rows: u16) -> Self {
         Self::with(server, columns, rows, |_| {})
     }
 
-    fn with(server: Simulated, columns: u16, rows: u16, adjust: impl FnOnce(&mut Options)) -> Self {
+    fn with(
+        server: impl Server + 'static,
+        columns: u16,
+        rows: u16,
+        adjust: impl FnOnce(&mut Options),
+    ) -> Self {
         let mut options = Options {
             leaving: Leaving::Ask,
             ascii: false,
@@ -58,7 +64,7 @@ impl Run {
         let now = identity.attached + Duration::from_secs(2 * 3600);
         let model = Model::new(identity, options, (columns, rows), now);
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-        Self { model, server, terminal, exit: None, held: None }
+        Self { model, server: Box::new(server), terminal, exit: None, held: None }
     }
 
     /// Handles a message and everything that follows from it.
@@ -70,7 +76,7 @@ impl Run {
                 continue;
             }
             let answer = match effect {
-                Effect::Server(job) => effects::ask(&mut self.server, job),
+                Effect::Server(job) => effects::ask(self.server.as_mut(), job),
                 Effect::Files(job) => effects::read(job),
                 Effect::Exit(exit) => {
                     self.exit = Some(exit);

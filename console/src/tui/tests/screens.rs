@@ -87,7 +87,7 @@ screens! {
         run.send(super::Message::Routes(Ok(run.model.routes.infos.clone())));
         // Another console is faster.
         let path = "/app.js".parse().unwrap();
-        crate::server::Server::apply(&mut run.server, crate::server::Change::Remove(path)).unwrap();
+        run.server.apply(crate::server::Change::Remove(path)).unwrap();
         run.press("y").ticks(1);
     };
     log: plain(), |run| {
