@@ -5,6 +5,7 @@
 //! | [`server`] | what anybody can know of a running server and ask of it; no aya, no terminal |
 //! | [`content`] | from files to rendered responses; pure but for reading the files |
 //! | [`kernel`] | the only door to aya: load, attach, pin, publish, sample |
+//! | [`metrics`] | what a server counts, for Prometheus |
 //! | [`net`] | interfaces, addresses, network namespaces and veth pairs |
 //! | [`observe`] | single packets and requests, as a person or another program sees them |
 //! | [`record`] | the black box of a server, and what plays it again |
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod content;
 pub mod demo;
 pub mod kernel;
+pub mod metrics;
 pub mod net;
 pub mod observe;
 pub mod record;
