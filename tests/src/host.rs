@@ -25,6 +25,8 @@ pub struct Host {
     pub network: PrivateNetwork,
     /// A folder for files, removed with the host.
     pub folder: TempDir,
+    /// What the binary takes for the user's state folder.
+    pub state: TempDir,
 }
 
 impl Host {
@@ -45,7 +47,7 @@ impl Host {
             // Most tests have stopped it themselves.
             let _ = Live::stop(&interface);
         });
-        Ok(Self { _pins: pins, network, folder: tempfile::tempdir()? })
+        Ok(Self { _pins: pins, network, folder: tempfile::tempdir()?, state: tempfile::tempdir()? })
     }
 
     /// Name of the interface to serve on.
@@ -73,7 +75,7 @@ impl Host {
         for argument in arguments {
             command.arg(argument.replace("IFACE", self.interface()).replace("DIR", &folder));
         }
-        command.stdin(Stdio::null());
+        command.stdin(Stdio::null()).env("XDG_STATE_HOME", self.state.path());
         command
     }
 

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
 use zeroserve_shared::reason::Reason;
 
+use super::instruments::{
+    CompletionsArguments, ManArguments, MetricsArguments, RecordArguments, ReplayArguments,
+};
 use crate::{
     content::{Redirect, Reply, ResponseArguments, RoutePath, SiteArguments},
     demo,
@@ -31,6 +34,8 @@ Examples:
   sudo zeroserve-tui redirect eth0 /old /new         send clients elsewhere
   sudo zeroserve-tui respond eth0 /healthz ok        answer with a few words
   sudo zeroserve-tui status eth0 --json              one report, for a program
+  sudo zeroserve-tui record eth0 --for 60s -o a.zsr  record a minute; replay a.zsr shows it again
+  sudo zeroserve-tui metrics eth0 --listen           offer counters to Prometheus on 127.0.0.1:9180
   sudo zeroserve-tui stop eth0                       detach and clean up
 
 Exit codes:
@@ -78,6 +83,12 @@ pub(super) enum Command {
     Log(LogArguments),
     /// Write packets that leave the fast path into a file for Wireshark
     Capture(CaptureArguments),
+    /// Print what a server counts as OpenMetrics, or offer it to Prometheus over HTTP
+    Metrics(MetricsArguments),
+    /// Record a server into a file, which `replay` opens
+    Record(RecordArguments),
+    /// Open a recording in the console, without root; without a terminal, report on it
+    Replay(ReplayArguments),
     /// Take the server off an interface and remove everything it had in the kernel
     Stop(InterfaceArguments),
     /// Print a config file with every key explained, or check one
@@ -85,6 +96,10 @@ pub(super) enum Command {
     Config(ConfigCommand),
     /// Show what it can do: a private network, a site, a load and the console; touches nothing else
     Demo(demo::Options),
+    /// Print what makes a shell complete these commands
+    Completions(CompletionsArguments),
+    /// Print the manual page, or write all of them to a folder
+    Man(ManArguments),
 }
 
 impl Command {
@@ -102,6 +117,9 @@ impl Command {
             Self::Capture(arguments) => arguments.output.json,
             Self::Config(ConfigCommand::Print) => false,
             Self::Config(ConfigCommand::Check { output, .. }) => output.json,
+            Self::Record(arguments) => arguments.output.json,
+            Self::Replay(arguments) => arguments.output.json,
+            Self::Metrics(_) | Self::Completions(_) | Self::Man(_) => false,
             Self::Demo(options) => options.json,
         }
     }
@@ -326,7 +344,7 @@ pub(super) struct OutputArguments {
 }
 
 /// The rules of the kernel's `dev_valid_name`.
-fn interface(name: &str) -> Result<String, &'static str> {
+pub(super) fn interface(name: &str) -> Result<String, &'static str> {
     let odd = |c: char| c == '/' || c == ':' || c.is_whitespace();
     if name.is_empty() || name.len() > 15 || matches!(name, "." | "..") || name.contains(odd) {
         return Err("an interface name has 1 to 15 characters, without '/', ':' and spaces");
@@ -393,6 +411,12 @@ mod tests {
         assert!(matches!(parse("zeroserve-tui config print"), Ok(Command::Config(_))));
         assert!(matches!(parse("zeroserve-tui config check f --json"), Ok(Command::Config(_))));
         assert!(matches!(parse("zeroserve-tui stop eth0"), Ok(Command::Stop(_))));
+        assert!(matches!(parse("zeroserve-tui metrics eth0 --listen"), Ok(Command::Metrics(_))));
+        let record = "zeroserve-tui record eth0 --for 60s -o a.zsr";
+        assert!(matches!(parse(record), Ok(Command::Record(_))));
+        assert!(matches!(parse("zeroserve-tui replay a.zsr --json"), Ok(Command::Replay(_))));
+        assert!(matches!(parse("zeroserve-tui completions zsh"), Ok(Command::Completions(_))));
+        assert!(matches!(parse("zeroserve-tui man"), Ok(Command::Man(_))));
         assert!(matches!(parse("zeroserve-tui demo"), Ok(Command::Demo(_))));
     }
 
@@ -407,6 +431,9 @@ mod tests {
             "zeroserve-tui eth0 --port 0",
             "zeroserve-tui remove eth0 //host",
             "zeroserve-tui add eth0 /a f --header Date:x",
+            "zeroserve-tui record eth0 --for 0s -o a",
+            "zeroserve-tui record eth0 --for 60 -o a",
+            "zeroserve-tui metrics eth0 --listen 9180",
         ] {
             assert_eq!(parse(line).err(), Some(ErrorKind::ValueValidation), "{line}");
         }

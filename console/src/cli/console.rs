@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use super::{Failure, arguments::ConsoleArguments, changes, output, serve, status};
 use crate::{
     kernel::{Live, OpenError},
+    record::{Recorded, journal},
     tui::{self, Exit, Leaving},
 };
 
@@ -39,7 +40,8 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
         config_words: arguments.site.response.words(),
         ..defaults
     };
-    match tui::run(Box::new(live), options)? {
+    journal::start();
+    match tui::run(Box::new(Recorded::new(Box::new(live))), options)? {
         Exit::Stop => {
             Live::stop(interface)?;
             Ok(output::text(&changes::stopped(interface))?)

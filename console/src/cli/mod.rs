@@ -7,7 +7,11 @@
 //! | `config` | `config print` and `config check` |
 //! | `console` | the console itself, or one report where there is no terminal |
 //! | `failure` | what went wrong, as text, as JSON and as an exit code |
+//! | `generate` | completions and manual pages |
+//! | `instruments` | arguments of the commands that watch and record |
+//! | `metrics` | what a server counts, for Prometheus |
 //! | `output` | what a command prints |
+//! | `record` | `record` and `replay` |
 //! | `serve` | attach or rejoin, and publish a folder |
 //! | `status` | one report on a server |
 //! | `watch` | `log` and `capture`: single requests and packets as they happen |
@@ -17,7 +21,11 @@ mod changes;
 mod config;
 mod console;
 mod failure;
+mod generate;
+mod instruments;
+mod metrics;
 mod output;
+mod record;
 mod serve;
 mod status;
 mod watch;
@@ -57,6 +65,11 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Stop(arguments) => changes::stop(&arguments)?,
         Command::Log(arguments) => watch::log(&arguments)?,
         Command::Capture(arguments) => watch::capture(&arguments)?,
+        Command::Record(arguments) => record::record(&arguments)?,
+        Command::Replay(arguments) => record::replay(&arguments)?,
+        Command::Metrics(arguments) => metrics::run(&arguments)?,
+        Command::Completions(arguments) => generate::completions(&arguments)?,
+        Command::Man(arguments) => generate::man(&arguments)?,
         Command::Demo(options) => return Ok(demo::run(&options)?),
     }
     Ok(ExitCode::SUCCESS)

@@ -108,8 +108,8 @@ async fn accept(listener: tokio::net::TcpListener, source: Arc<Mutex<Source>>) {
         let source = Arc::clone(&source);
         tokio::spawn(async move {
             let answer = service_fn(move |request| {
-                let response = answer(&request, &source);
-                async move { Ok::<_, Infallible>(response) }
+                let source = Arc::clone(&source);
+                async move { Ok::<_, Infallible>(answer(&request, source).await) }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -122,7 +122,7 @@ async fn accept(listener: tokio::net::TcpListener, source: Arc<Mutex<Source>>) {
     }
 }
 
-fn answer(request: &Request<Incoming>, source: &Mutex<Source>) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, source: Arc<Mutex<Source>>) -> Response<Full<Bytes>> {
     let path = request.uri().path();
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
@@ -136,11 +136,15 @@ fn answer(request: &Request<Incoming>, source: &Mutex<Source>) -> Response<Full<
     let accepted: Vec<&str> =
         request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let format = Format::negotiate(&accepted.join(","));
-    // Reading takes milliseconds, and one at a time is enough.
-    let reading = source.lock().unwrap_or_else(PoisonError::into_inner)();
-    match reading {
-        Ok(reading) => {
-            let mut response = Response::new(Full::from(format.write(reading)));
+    // One at a time is enough. Whoever reads the kernel may have an event loop of his own.
+    let read = move || {
+        let reading = source.lock().unwrap_or_else(PoisonError::into_inner)();
+        reading.map(|reading| format.write(reading))
+    };
+    let read = tokio::task::spawn_blocking(read).await;
+    match read.unwrap_or_else(|_| Err(anyhow::anyhow!("reading the server failed, see the log"))) {
+        Ok(document) => {
+            let mut response = Response::new(Full::from(document));
             let content_type = HeaderValue::from_static(format.content_type());
             response.headers_mut().insert(CONTENT_TYPE, content_type);
             response

@@ -3,8 +3,8 @@
 //! While a console runs, [`Recorded`] writes what passes through it (samples, routes that change,
 //! what the operator did) to a bounded file under the XDG state folder. [`Replay`] opens such a
 //! file as a [`Server`](crate::server::Server), so that the console shows it on the same screens,
-//! without root, on any machine. `docs` in `README.md` say how it is used; the format is described
-//! in [`frame`] (bytes), [`sample`] (counters) and [`document`] (everything else).
+//! without root, on any machine. The format is described in [`frame`] (bytes), [`sample`] (counters)
+//! and [`document`] (everything else).
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -17,12 +17,14 @@
 //! | [`recorded`] | a server that is recorded while it is used |
 //! | [`replay`] | a recording as a server: seek, speed, pause |
 //! | [`summary`] | one report on a recording |
+//! | [`journal`] | the log file |
 //! | [`state`] | where files of this program are kept |
 
 pub mod black_box;
 pub mod document;
 pub mod encoder;
 pub mod frame;
+pub mod journal;
 pub mod reading;
 pub mod recorded;
 pub mod replay;

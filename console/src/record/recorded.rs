@@ -123,6 +123,9 @@ impl Recorded {
         let now = SystemTime::now();
         let since = |at: SystemTime| now.duration_since(at).unwrap_or(EVERY);
         if self.lost.is_none_or(|at| since(at) + EARLY >= EVERY) {
+            if self.lost.is_none() {
+                tracing::error!("the server cannot be read: {why}");
+            }
             self.record(|black_box| black_box.lost(now, why));
             self.lost = Some(now);
             self.last = None;
@@ -132,6 +135,8 @@ impl Recorded {
     fn record_change(&mut self, change: &Change, outcome: &Result<(), ChangeError>) {
         let (text, command) = describe(change, outcome, &self.server.identity().interface);
         let (at, done) = (SystemTime::now(), outcome.is_ok());
+        let user = self.user.as_deref().unwrap_or("somebody");
+        tracing::info!("{}, {user}: {text}", self.server.identity().interface);
         let action = Action { at, done, text, command, user: self.user.clone() };
         self.record(|black_box| black_box.action(&action));
         // The next sample shows what came of it.

@@ -53,6 +53,7 @@ pub struct Summary {
     damage: Option<Damage>,
     unknown_records: usize,
     unknown_counters: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl Summary {
@@ -74,6 +75,7 @@ impl Summary {
             damage: recording.damage,
             unknown_records: recording.unknown_records,
             unknown_counters: recording.unknown_counters.clone(),
+            warnings: recording.warnings(),
         };
         let mut before: Option<Sample> = None;
         for event in recording.events() {
@@ -181,8 +183,10 @@ impl Summary {
             "unknown_counters": self.unknown_counters,
         })
     }
+}
 
-    /// What of the recording this program cannot show, a sentence each.
+impl Recording {
+    /// What of it this program cannot show, a sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(Damage { at_byte, bytes }) = self.damage {
@@ -234,7 +238,7 @@ impl fmt::Display for Summary {
         writeln!(out, "  packets     {received} in, {sent} out{}", peak(&self.packets_peak))?;
         self.write_reasons(out)?;
         self.write_actions(out)?;
-        for warning in self.warnings() {
+        for warning in &self.warnings {
             writeln!(out, "\nnote: {warning}")?;
         }
         Ok(())

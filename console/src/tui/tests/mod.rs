@@ -6,6 +6,7 @@ mod counting;
 mod looks;
 mod replay;
 mod screens;
+mod soak;
 
 use std::{
     collections::VecDeque,

@@ -1,6 +1,6 @@
 //! A recording that plays in place of a server, and saving one of a server.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use super::on_sample;
 use crate::{
@@ -80,7 +80,7 @@ fn stamp(time: SystemTime) -> String {
 }
 
 /// The black box was copied, or not.
-pub(super) fn on_saved(model: &mut Model, file: &PathBuf, outcome: Result<u64, String>) {
+pub(super) fn on_saved(model: &mut Model, file: &Path, outcome: Result<u64, String>) {
     let command = format!("zeroserve-tui replay {}", format::shell_path(file));
     match outcome {
         Ok(bytes) => {

@@ -1,0 +1,75 @@
+//! Arguments of the commands that watch and record.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use clap_complete::Shell;
+
+use super::arguments::{OutputArguments, interface};
+use crate::metrics::DEFAULT_ROUTE_SERIES;
+
+/// Where metrics are offered, unless somebody says otherwise.
+const LISTEN: &str = "127.0.0.1:9180";
+
+#[derive(Args, Debug)]
+pub(super) struct RecordArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// How long to record, such as 60s or 5min [default: until interrupted]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(super) duration: Option<Duration>,
+    /// File to write; it must not be there yet
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ReplayArguments {
+    /// Recording, as `record` and the console write them
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(super) file: PathBuf,
+    /// Draw the console with ASCII characters only
+    #[arg(long)]
+    pub(super) ascii: bool,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MetricsArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// Offer them over HTTP instead of printing them once
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = LISTEN)]
+    pub(super) listen: Option<SocketAddr>,
+    /// Listen at an address that other machines reach, without encryption or password
+    #[arg(long, requires = "listen")]
+    pub(super) public: bool,
+    /// How many routes have series of their own
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_ROUTE_SERIES)]
+    pub(super) route_series: usize,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CompletionsArguments {
+    /// Shell to complete in
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: Shell,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ManArguments {
+    /// Folder to write all pages to, one for each command [default: print the first]
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub(super) folder: Option<PathBuf>,
+}
+
+/// A time span with its unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.is_zero() { Err("must be more than nothing".into()) } else { Ok(duration) }
+}
