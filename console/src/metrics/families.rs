@@ -206,11 +206,13 @@ impl Reading {
         });
         families.counter("egress", unit("clones"), help, series)?;
 
-        let Counters { handshakes, flows_created, flows_removed, segments_repaired, .. } = *totals;
+        let Counters { handshakes, segments_repaired, .. } = *totals;
+        let Counters { flows_created, flows_removed, flows_narrowed, .. } = *totals;
         for (name, of, help, value) in [
             ("answered", "handshakes", "Handshakes answered with a SYN cookie.", handshakes),
             ("created", "flows", "Flows created.", flows_created),
             ("removed", "flows", "Flows removed because their connection ended.", flows_removed),
+            ("narrowed", "flows", "Flows that a router made send smaller packets.", flows_narrowed),
             ("repaired", "segments", "Segments sent again as lost.", segments_repaired),
         ] {
             families.single(name, unit(of), help, value)?;

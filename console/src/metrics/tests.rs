@@ -3,17 +3,21 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::Path,
     process::{Command, Stdio},
     sync::Arc,
     thread,
+    time::{Duration, SystemTime},
 };
 
 use serde_json::Value;
-use zeroserve_shared::reason::Reason;
+use zerocopy::FromBytes as _;
+use zeroserve_shared::{counters::Counters, reason::Reason};
 
 use super::{Endpoint, Format, Reading};
 use crate::{
     content::Rendered,
+    record::{Recording, Replay, encoder::Encoder, frame, sample::columns},
     server::{Change, Sample, Server as _},
     simulated::{Event, Simulated},
 };
@@ -94,6 +98,7 @@ fn a_parser_of_openmetrics_finds_every_counter_with_help_and_unit() {
         ("zeroserve_answered_handshakes", "handshakes", "", totals.handshakes),
         ("zeroserve_created_flows", "flows", "", totals.flows_created),
         ("zeroserve_removed_flows", "flows", "", totals.flows_removed),
+        ("zeroserve_narrowed_flows", "flows", "", totals.flows_narrowed),
         ("zeroserve_repaired_segments", "segments", "", totals.segments_repaired),
     ] {
         assert_eq!(families[family]["type"], "counter", "{family}");
@@ -106,6 +111,25 @@ fn a_parser_of_openmetrics_finds_every_counter_with_help_and_unit() {
         assert!(samples.iter().all(|sample| sample[1]["interface"] == "eth0"), "{name}");
     }
     assert_eq!(sum(&families, "zeroserve_attach_time_seconds", ""), 1_760_000_000.0);
+}
+
+#[test]
+fn no_counter_is_left_out() {
+    let words = size_of::<Counters>() as u64 / 8;
+    let bytes: Vec<u8> = (0..words).flat_map(|word| (700_001 + word).to_ne_bytes()).collect();
+    let counters = Counters::read_from_bytes(&bytes).unwrap();
+    let mut file = frame::header().to_vec();
+    let mut encoder = Encoder::default();
+    encoder.start(&mut file, Simulated::new(1).identity());
+    let sample =
+        Sample { taken: Duration::ZERO, cpus: vec![counters], hits: vec![], routes_revision: 1 };
+    encoder.sample(&mut file, SystemTime::UNIX_EPOCH, &sample, None);
+    let mut server = Replay::new(Recording::read(Path::new("a.zsr"), file).unwrap());
+    let text = Format::OpenMetrics.write(Reading::new(&mut server, 1).unwrap());
+    for (word, name) in columns().iter().enumerate() {
+        let value = 700_001 + word as u64;
+        assert!(text.contains(&format!(" {value}\n")), "{value}, about {name}, is not in\n{text}");
+    }
 }
 
 #[test]

@@ -44,11 +44,12 @@ fn visit(counters: &mut Counters, mut see: impl FnMut(&dyn Fn() -> String, &mut 
         handshakes,
         flows_created,
         flows_removed,
+        flows_narrowed,
         requests,
         segments_repaired,
         refusals,
     } = counters;
-    let single: [(&str, &mut u64); 9] = [
+    let single: [(&str, &mut u64); 10] = [
         ("packets_in", packets_in),
         ("bytes_in", bytes_in),
         ("packets_out", packets_out),
@@ -56,6 +57,7 @@ fn visit(counters: &mut Counters, mut see: impl FnMut(&dyn Fn() -> String, &mut 
         ("handshakes", handshakes),
         ("flows_created", flows_created),
         ("flows_removed", flows_removed),
+        ("flows_narrowed", flows_narrowed),
         ("requests", requests),
         ("segments_repaired", segments_repaired),
     ];
