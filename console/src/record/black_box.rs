@@ -193,6 +193,8 @@ pub struct RecordingFile {
     appender: Appender,
     identity: Identity,
     started_at: u64,
+    /// The revision of the routes that were told last.
+    revision: Option<u64>,
 }
 
 impl RecordingFile {
@@ -203,7 +205,7 @@ impl RecordingFile {
     /// Where it cannot be made.
     pub fn create(path: &Path, identity: Identity) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).open(path)?;
-        Ok(Self { appender: Appender::new(file, 0), identity, started_at: 0 })
+        Ok(Self { appender: Appender::new(file, 0), identity, started_at: 0, revision: None })
     }
 
     /// Records a sample and the routes there are.
@@ -221,10 +223,12 @@ impl RecordingFile {
             self.appender.unstarted = true;
             self.started_at = self.bytes();
         }
-        let tell = |encoder: &mut Encoder, out: &mut Vec<u8>| {
-            encoder.sample(out, at, sample, Some(routes));
-        };
-        self.appender.append(&self.identity, tell)
+        let told = !self.appender.unstarted && self.revision == Some(sample.routes_revision);
+        let routes = (!told).then_some(routes);
+        self.appender
+            .append(&self.identity, |encoder, out| encoder.sample(out, at, sample, routes))?;
+        self.revision = Some(sample.routes_revision);
+        Ok(())
     }
 
     /// How long it is.
