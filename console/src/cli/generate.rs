@@ -55,20 +55,28 @@ mod tests {
 
     use super::*;
 
-    /// Every command with its long options; the first has no name and the options of the console.
-    fn definition() -> Vec<(String, Vec<String>)> {
+    /// Every command, as the words behind the program's name, with its long options.
+    fn definition() -> Vec<(Vec<String>, Vec<String>)> {
         let mut root = Arguments::command();
         root.build();
-        let options = |command: &clap::Command| {
-            let options = command.get_arguments().filter(|option| !option.is_hide_set());
-            options.filter_map(|option| option.get_long().map(String::from)).collect()
-        };
-        let commands = root.get_subcommands().filter(|command| command.get_name() != "help");
-        let mut all: Vec<_> =
-            commands.map(|command| (command.get_name().to_owned(), options(command))).collect();
-        assert!(all.len() > 10);
-        all.push((String::new(), options(&root)));
+        let mut all = Vec::new();
+        collect(&root, &[], &mut all);
+        assert!(all.len() > 15);
         all
+    }
+
+    fn collect(
+        command: &clap::Command,
+        words: &[String],
+        all: &mut Vec<(Vec<String>, Vec<String>)>,
+    ) {
+        let options = command.get_arguments().filter(|option| !option.is_hide_set());
+        let options = options.filter_map(|option| option.get_long().map(String::from)).collect();
+        all.push((words.to_vec(), options));
+        for below in command.get_subcommands().filter(|command| command.get_name() != "help") {
+            let words = [words, &[below.get_name().to_owned()]].concat();
+            collect(below, &words, all);
+        }
     }
 
     #[test]
@@ -76,7 +84,8 @@ mod tests {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = script(shell).unwrap();
             for (command, options) in definition() {
-                assert!(script.contains(&command), "{shell}: no {command}");
+                let known = command.last().is_none_or(|word| script.contains(word));
+                assert!(known, "{shell}: no {command:?}");
                 for option in options {
                     let written = if shell == Shell::Fish {
                         format!("-l {option}")
@@ -112,8 +121,8 @@ mod tests {
         let pages = write_pages(folder.path()).unwrap();
         assert_eq!(pages, definition().len());
         for (command, options) in definition() {
-            let name = if command.is_empty() { String::new() } else { format!("-{command}") };
-            let file = folder.path().join(format!("zeroserve-tui{name}.1"));
+            let name = [vec!["zeroserve-tui".to_owned()], command.clone()].concat().join("-");
+            let file = folder.path().join(format!("{name}.1"));
             let output = Command::new("man")
                 .args(["--warnings", "-l"])
                 .arg(&file)
@@ -123,12 +132,9 @@ mod tests {
                 .expect("man, which tests/run installs");
             let text = String::from_utf8_lossy(&output.stdout).replace('\u{2010}', "-");
             let errors = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success() && errors.is_empty(), "{command}: {errors}");
+            assert!(output.status.success() && errors.is_empty(), "{name}: {errors}");
             for option in options {
-                assert!(
-                    text.contains(&format!("--{option}")),
-                    "{command}: no --{option} in {text}"
-                );
+                assert!(text.contains(&format!("--{option}")), "{name}: no --{option} in {text}");
             }
         }
     }

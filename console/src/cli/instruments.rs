@@ -4,12 +4,55 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use clap_complete::Shell;
+use zeroserve_shared::reason::Reason;
 
 use super::arguments::{OutputArguments, interface};
 use crate::metrics::DEFAULT_ROUTE_SERIES;
 
 /// Where metrics are offered, unless somebody says otherwise.
 const LISTEN: &str = "127.0.0.1:9180";
+
+#[derive(Args, Debug)]
+pub(super) struct LogArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// End after so many seconds [default: when interrupted]
+    #[arg(long, value_name = "N")]
+    pub(super) seconds: Option<u32>,
+    /// End after so many requests
+    #[arg(long, value_name = "N")]
+    pub(super) count: Option<u64>,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CaptureArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// Only packets that leave for this reason, such as sequence-gap; may be given several times
+    #[arg(long = "reason", value_name = "NAME", value_parser = reason)]
+    pub(super) reasons: Vec<Reason>,
+    /// File to write, in pcapng; an old one is replaced
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// End after so many seconds [default: when interrupted]
+    #[arg(long, value_name = "N")]
+    pub(super) seconds: Option<u32>,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+/// A reason by its name.
+fn reason(name: &str) -> Result<Reason, String> {
+    let named = Reason::ALL.iter().find(|reason| reason.name() == name).copied();
+    named.ok_or_else(|| {
+        let names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        format!("there is no such reason; there are {}", names.join(", "))
+    })
+}
 
 #[derive(Args, Debug)]
 pub(super) struct RecordArguments {

@@ -14,7 +14,7 @@ use zeroserve_shared::reason::Reason;
 
 use super::{
     Failure,
-    arguments::{CaptureArguments, LogArguments},
+    instruments::{CaptureArguments, LogArguments},
     output,
 };
 use crate::{

@@ -26,7 +26,10 @@ use zeroserve_shared::{
     route::FixedRoute,
 };
 
-use crate::server::{Identity, RouteInfo, RouteName, Server};
+use crate::{
+    content::RoutePath,
+    server::{Identity, RouteInfo, RouteName, Server},
+};
 
 /// How many routes have series of their own, unless somebody says otherwise.
 pub const DEFAULT_ROUTE_SERIES: usize = 1000;
@@ -38,7 +41,7 @@ pub struct Reading {
     cpus: Vec<Counters>,
     totals: Counters,
     /// Paths with their hits, no more than were asked for.
-    paths: Vec<(String, RouteHits)>,
+    paths: Vec<(RoutePath, RouteHits)>,
     fixed: Vec<(FixedRoute, RouteHits)>,
     routes: usize,
 }
@@ -62,7 +65,7 @@ impl Reading {
                 RouteName::Path(path) => {
                     count += 1;
                     if paths.len() < route_series {
-                        paths.push((path.as_str().to_owned(), hits));
+                        paths.push((path, hits));
                     }
                 }
             }
@@ -234,8 +237,11 @@ impl Reading {
             ),
         ];
         for (route, answer, unit, pick, what) in rows {
-            let of_path =
-                |(path, hits): &(String, RouteHits)| (vec![("path", path.clone())], pick(hits));
+            let of_path = |(path, hits): &(RoutePath, RouteHits)| {
+                let mut labels = vec![("path", path.path().to_owned())];
+                labels.extend(path.host().map(|host| ("host", host.to_owned())));
+                (labels, pick(hits))
+            };
             let help = format!("{what} path.");
             families.counter(route, unit.clone(), &help, self.paths.iter().map(of_path))?;
             let of_answer = |(fixed, hits): &(FixedRoute, RouteHits)| {

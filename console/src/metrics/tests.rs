@@ -189,6 +189,21 @@ fn paths_with_every_odd_character_arrive_as_they_are() {
 }
 
 #[test]
+fn a_path_of_one_host_only_has_that_host_beside_it() {
+    let mut server = Simulated::new(1);
+    let rendered = Arc::new(Rendered::ok("text/plain".into(), b"x", None));
+    for path in ["//a.example/page", "//b.example/page", "/page"] {
+        server.apply(Change::Add(path.parse().unwrap(), Arc::clone(&rendered))).unwrap();
+    }
+    let text = Format::OpenMetrics.write(Reading::new(&mut server, 1000).unwrap());
+    let families = parsed("openmetrics", &text);
+    let samples = families["zeroserve_route_requests"]["samples"].as_array().unwrap();
+    let pages = samples.iter().filter(|sample| sample[1]["path"] == "/page");
+    let hosts: Vec<_> = pages.map(|sample| sample[1]["host"].as_str()).collect();
+    assert_eq!(hosts, [Some("a.example"), Some("b.example"), None]);
+}
+
+#[test]
 fn the_reader_gets_the_format_it_asks_for() {
     let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,\
                       application/openmetrics-text;version=0.0.1;q=0.4,\

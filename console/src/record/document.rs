@@ -8,12 +8,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use zeroserve_shared::route::FixedRoute;
+use zeroserve_shared::route::{Encoding, FixedRoute};
 
 use super::sample::unix_ns;
 use crate::{
     content::RoutePath,
-    server::{Identity, RouteInfo, RouteName},
+    server::{EncodingInfo, Identity, RouteInfo, RouteName},
 };
 
 /// Whose recording it is. Everything that follows is told from nothing.
@@ -154,6 +154,9 @@ impl Routes {
 pub struct Route {
     /// Its index.
     pub index: u32,
+    /// The only host that has it, if it is not every host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// Its path, or none if it is one of the answers to what is not a hit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -165,6 +168,9 @@ pub struct Route {
     pub body_bytes: u32,
     /// Bytes of its response.
     pub response_bytes: u32,
+    /// The other encodings that it is prepared in, by name, with the bytes of the body in each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encodings: Vec<(String, u32)>,
     /// The file it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PathBuf>,
@@ -183,17 +189,24 @@ pub struct Route {
 impl Route {
     /// What a server says of a route.
     pub fn new(info: &RouteInfo) -> Self {
-        let path = match &info.name {
-            RouteName::Path(path) => Some(path.as_str().to_owned()),
-            RouteName::Fixed(_) => None,
+        let (host, path) = match &info.name {
+            RouteName::Path(path) => (path.host(), Some(path.path().to_owned())),
+            RouteName::Fixed(_) => (None, None),
         };
+        let host = host.map(str::to_owned);
         Self {
             index: info.index,
+            host,
             path,
             status: info.status,
             content_type: info.content_type.clone(),
             body_bytes: info.body_bytes,
             response_bytes: info.response_bytes,
+            encodings: info
+                .encodings
+                .iter()
+                .map(|info| (info.encoding.name().to_owned(), info.body_bytes))
+                .collect(),
             // A name that is not UTF-8 cannot be told in JSON; a person can still recognise it.
             source: info.source.as_ref().map(|source| source.to_string_lossy().into_owned().into()),
             modified: info.modified,
@@ -206,7 +219,13 @@ impl Route {
     /// What the server said. None if this version knows no such route.
     pub fn info(&self) -> Option<RouteInfo> {
         let name = match &self.path {
-            Some(path) => RouteName::Path(RoutePath::from_decoded(path.clone()).ok()?),
+            Some(path) => {
+                let path = RoutePath::from_decoded(path.clone()).ok()?;
+                RouteName::Path(match &self.host {
+                    Some(host) => path.at_host(host).ok()?,
+                    None => path,
+                })
+            }
             None => RouteName::Fixed(*FixedRoute::ALL.get(self.index as usize)?),
         };
         let digit = |at: usize| u8::from_str_radix(self.sha256.get(at..at + 2)?, 16).ok();
@@ -217,6 +236,7 @@ impl Route {
             content_type: self.content_type.clone(),
             body_bytes: self.body_bytes,
             response_bytes: self.response_bytes,
+            encodings: self.encodings.iter().filter_map(encoding).collect(),
             source: self.source.clone(),
             modified: self.modified,
             added: self.added,
@@ -224,6 +244,12 @@ impl Route {
             body_sha256: std::array::from_fn(|byte| digit(2 * byte).unwrap_or(0)),
         })
     }
+}
+
+/// An encoding, if this version knows it.
+fn encoding((name, body_bytes): &(String, u32)) -> Option<EncodingInfo> {
+    let encoding = Encoding::ALL.into_iter().find(|encoding| encoding.name() == name)?;
+    Some(EncodingInfo { encoding, body_bytes: *body_bytes })
 }
 
 /// A time as nanoseconds since the Unix epoch.

@@ -1,9 +1,10 @@
 //! A recording plays like a server.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{EPOCH, at, read, recorded, second};
 use crate::{
+    content::Rendered,
     record::{Play, Replay, document::Action, encoder::Encoder, frame},
     server::{Change, ChangeError, Sample, Server as _},
     simulated::Simulated,
@@ -44,11 +45,20 @@ fn every_sample_is_told_once_at_every_speed() {
     }
 }
 
+/// A server with a route that only one host has.
+fn with_a_host() -> Simulated {
+    let mut server = Simulated::new(1);
+    let rendered = Rendered::ok("text/plain".into(), b"x", None);
+    let path = "//a.example/page".parse().unwrap();
+    server.apply(Change::Add(path, Arc::new(rendered))).unwrap();
+    server
+}
+
 #[test]
 fn what_is_played_is_what_was_sampled() {
-    let mut original = Simulated::new(1);
+    let (mut original, mut recorded_server) = (with_a_host(), with_a_host());
     let samples: Vec<Sample> = (0..90).map(|_| second(&mut original)).collect();
-    let mut replay = replay();
+    let mut replay = Replay::new(read(recorded(&mut recorded_server, 90))).stepping(SECOND);
     replay.play(None);
     for _ in 0..30 {
         let playing = replay.play(None);
