@@ -14,7 +14,7 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{flow::Flow, reason::Reason};
 
 use crate::xdp::{
-    maps::BACKLOGS,
+    maps::{BACKLOGS, SCRATCH},
     packet::bounded,
     scratch::{BUFFER_BYTES, Scratch},
     stage::{Ending, Ingress, run_on},
@@ -97,9 +97,14 @@ fn keep(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Option<bool> {
 /// that are; zero if there is nothing.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(super) extern "C" fn zeroserve_take(scratch: *mut Scratch, flow: *mut Flow) -> u32 {
-    // SAFETY: the caller passes references; the verifier has both checked for null.
-    let Some((scratch, flow)) = (unsafe { scratch.as_mut().zip(flow.as_mut()) }) else {
+pub(super) extern "C" fn zeroserve_take(flow: *mut Flow) -> u32 {
+    // Looked up, not passed: Linux 6.1 takes no key of a map from what a function was passed.
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
+        return 0;
+    };
+    // SAFETY: the element is this CPU's own, and the caller keeps nothing of it across the call;
+    // the flow is a reference, which the verifier has checked for null.
+    let (Some(scratch), Some(flow)) = (unsafe { (scratch.as_mut(), flow.as_mut()) }) else {
         return 0;
     };
     take(scratch, flow).unwrap_or(0)

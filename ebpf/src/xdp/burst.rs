@@ -19,7 +19,7 @@ use zeroserve_shared::{
 use crate::xdp::{
     clock,
     ingress::RECEIVE_WINDOW,
-    maps::{BOARDS, FANOUT_2, FANOUT_4, FANOUT_8, FANOUT_16, FANOUT_32, VERSIONS},
+    maps::{BOARDS, FANOUT_2, FANOUT_4, FANOUT_8, FANOUT_16, FANOUT_32, SCRATCH, VERSIONS},
     scratch::Scratch,
     slice,
     stage::{Ending, Ingress, run},
@@ -47,8 +47,8 @@ impl Carrier {
 /// Plans what the flow may send now: [`Ending::READY`], or [`Reason::AckConsumed`] if that is
 /// nothing.
 #[inline(always)]
-pub(super) fn send(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
-    Ending(zeroserve_plan(ingress.scratch, flow))
+pub(super) fn send(flow: &mut Flow) -> Ending {
+    Ending(zeroserve_plan(flow))
 }
 
 // What does not touch the packet takes no context: the compiler would see that it is not used and
@@ -56,8 +56,13 @@ pub(super) fn send(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn zeroserve_plan(scratch: *mut Scratch, flow: *mut Flow) -> u32 {
-    // SAFETY: the caller passes references; the verifier has both checked for null.
+extern "C" fn zeroserve_plan(flow: *mut Flow) -> u32 {
+    // Looked up, not passed: Linux 6.1 takes no key of a map from what a function was passed.
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
+        return Reason::MapMissing as u32;
+    };
+    // SAFETY: the element is this CPU's own, and the caller keeps nothing of it across the call;
+    // the flow is a reference, which the verifier has checked for null.
     match unsafe { (scratch.as_mut(), flow.as_mut()) } {
         (Some(scratch), Some(flow)) => plan_burst(scratch, flow).0,
         _ => Reason::MapMissing as u32,

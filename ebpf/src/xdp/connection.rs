@@ -171,7 +171,7 @@ fn continue_sending(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     } else {
         Ending::of(Reason::AckConsumed)
     };
-    let ending = burst::send(ingress, flow);
+    let ending = burst::send(flow);
     if ending != Ending::of(Reason::AckConsumed) {
         return ending;
     }

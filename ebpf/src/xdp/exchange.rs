@@ -58,7 +58,7 @@ pub(super) fn next_request(ingress: &mut Ingress<'_>, flow: &mut Flow, known_byt
 /// Reads the request whose turn it is; nothing if none has been kept.
 #[inline(always)]
 pub(super) fn kept_request(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Option<Ending> {
-    let bytes = backlog::zeroserve_take(ingress.scratch, flow);
+    let bytes = backlog::zeroserve_take(flow);
     if bytes == 0 || !continue_reading(ingress, flow) {
         backlog::forget(ingress, flow);
         return None;
@@ -183,7 +183,7 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
         let refusal = ingress.scratch.refusal;
         observe::zeroserve_observe_request(ingress.scratch, flow, refusal);
     }
-    let ending = burst::send(ingress, flow);
+    let ending = burst::send(flow);
     if ending == Ending::of(Reason::AckConsumed) {
         // The client's window is closed.
         let acknowledgment = transport::acknowledgment_alone(flow);
