@@ -1,6 +1,6 @@
 //! The console on a simulated server: every screen and key, without root and without a network.
 //!
-//!     cargo run --example console_on_simulation [-- [ascii] [demo] [many] [faults] [panic]]
+//!     cargo run --example console_on_simulation [-- [ascii] [demo] [many] [cpus] [faults] [panic]]
 //!
 //! Prints how it was left.
 
@@ -24,6 +24,9 @@ fn main() -> anyhow::Result<()> {
     let mut server = Simulated::new(1).on_the_clock();
     if has("many") {
         server = server.with_more_routes(10_000);
+    }
+    if has("cpus") {
+        server = server.with_cpus(128);
     }
     if has("faults") {
         server = server

@@ -4,6 +4,8 @@
 //! pinned maps; a [recording](crate::record) that is played; and a simulated one, with which every
 //! screen is tested without root. Whatever shows or changes a server knows it by this trait only.
 
+mod around;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,6 +17,9 @@ use zeroserve_shared::{
     route::{Encoding, FixedRoute},
 };
 
+pub use self::around::{
+    FlowInfo, FlowState, Flows, InterfaceState, KernelCounter, RunTime, Surroundings, Usage,
+};
 use crate::{
     content::{Rendered, RoutePath},
     observe::{Seen, Wanted},
@@ -198,6 +203,35 @@ pub trait Server: Send {
     ///
     /// See [`ChangeError`].
     fn apply(&mut self, change: Change) -> Result<(), ChangeError>;
+
+    /// What is around it. A recording, which has none of that, says so by leaving it empty.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Server::sample`].
+    fn surroundings(&mut self) -> anyhow::Result<Surroundings> {
+        Ok(Surroundings::default())
+    }
+
+    /// The flows there are, but no more than `limit` of them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Server::sample`], and where flows cannot be known.
+    fn flows(&mut self, limit: usize) -> anyhow::Result<Flows> {
+        let _ = limit;
+        anyhow::bail!("flows are known of a running server only")
+    }
+
+    /// The response behind a path as it is stored: status line, headers (the value of `Date` is
+    /// zero), body.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Server::sample`], and where responses cannot be known.
+    fn response(&mut self, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
+        anyhow::bail!("the bytes of {path} are known of a running server only")
+    }
 
     /// Copies what was recorded of it into a new file, and returns how many bytes that were.
     ///

@@ -4,6 +4,7 @@
 //! fast path a reason, hits of routes add up to requests. The same seed gives the same numbers on
 //! every run, one step of traffic for each sample, unless it is told to follow the clock.
 
+mod around;
 mod sights;
 mod site;
 mod traffic;
@@ -26,9 +27,11 @@ use self::{
     traffic::Random,
 };
 use crate::{
-    content::RoutePath,
+    content::{Rendered, RoutePath},
     observe::{Seen, Wanted},
-    server::{Change, ChangeError, Identity, RouteInfo, RouteName, Sample, Server},
+    server::{
+        Change, ChangeError, Flows, Identity, RouteInfo, RouteName, Sample, Server, Surroundings,
+    },
 };
 
 /// Traffic made between two samples, unless the clock is followed.
@@ -67,7 +70,8 @@ pub struct Simulated {
     clock: Option<Instant>,
     taken: Duration,
     samples: u64,
-    cpus: [Counters; 2],
+    cpus: Vec<Counters>,
+    around: Surroundings,
     routes: Vec<SimulatedRoute>,
     revision: u64,
     events: BTreeMap<u64, Vec<Event>>,
@@ -82,6 +86,8 @@ struct SimulatedRoute {
     info: RouteInfo,
     share: u32,
     hits: RouteHits,
+    /// What is behind it, unless it was there from the beginning.
+    rendered: Option<Arc<Rendered>>,
 }
 
 impl Simulated {
@@ -95,7 +101,8 @@ impl Simulated {
             clock: None,
             taken: Duration::ZERO,
             samples: 0,
-            cpus: [Counters::ZERO; 2],
+            cpus: vec![Counters::ZERO; 2],
+            around: around::calm(),
             routes: fixed_routes(attached),
             revision: 1,
             events: BTreeMap::new(),
@@ -137,6 +144,20 @@ impl Simulated {
         self
     }
 
+    /// On a machine with so many CPUs, among which the packets are spread unevenly.
+    #[must_use]
+    pub fn with_cpus(mut self, count: usize) -> Self {
+        self.cpus = vec![Counters::ZERO; count];
+        self
+    }
+
+    /// With other surroundings.
+    #[must_use]
+    pub fn around(mut self, adjust: impl FnOnce(&mut Surroundings)) -> Self {
+        adjust(&mut self.around);
+        self
+    }
+
     /// With an event just before the sample of that number, counted from one.
     #[must_use]
     pub fn with(mut self, sample: u64, event: Event) -> Self {
@@ -164,7 +185,8 @@ impl Simulated {
                 (body_bytes >> (byte % 4 * 8)) as u8 ^ byte as u8
             }),
         };
-        self.routes.push(SimulatedRoute { info, share, hits: RouteHits::default() });
+        let hits = RouteHits::default();
+        self.routes.push(SimulatedRoute { info, share, hits, rendered: None });
     }
 
     fn free_index(&self) -> u32 {
@@ -183,13 +205,19 @@ impl Simulated {
             Event::Leaving(reason, per_s) => self.leaving.push((reason, per_s)),
             Event::Refusing(refusal, per_s) => self.refusing.push((refusal, per_s)),
             Event::Reset => {
-                self.cpus = [Counters::ZERO; 2];
+                self.cpus.fill(Counters::ZERO);
                 for route in &mut self.routes {
                     route.hits = RouteHits::default();
                 }
             }
             Event::Silence => self.silent = true,
         }
+    }
+
+    fn totals(&self) -> Counters {
+        let mut totals = Counters::ZERO;
+        self.cpus.iter().for_each(|cpu| totals.add(cpu));
+        totals
     }
 
     /// Makes the traffic of one stretch of time.
@@ -299,15 +327,18 @@ impl Server for Simulated {
                 }
                 let added = self.identity.attached + self.taken;
                 let info = described(self.free_index(), path, &rendered, added, 1);
-                self.routes.push(SimulatedRoute { info, share: 20, hits: RouteHits::default() });
+                let (hits, rendered) = (RouteHits::default(), Some(rendered));
+                self.routes.push(SimulatedRoute { info, share: 20, hits, rendered });
             }
             Change::Replace(path, rendered) => {
                 let Some(position) = self.position(&path) else {
                     return Err(ChangeError::NoSuchRoute(path));
                 };
                 let added = self.identity.attached + self.taken;
-                let info = &mut self.routes[position].info;
-                *info = described(info.index, path, &rendered, added, info.version + 1);
+                let route = &mut self.routes[position];
+                let (index, version) = (route.info.index, route.info.version + 1);
+                route.info = described(index, path, &rendered, added, version);
+                route.rendered = Some(rendered);
             }
             Change::Remove(path) => {
                 let Some(position) = self.position(&path) else {
@@ -318,6 +349,32 @@ impl Server for Simulated {
         }
         self.revision += 1;
         Ok(())
+    }
+
+    fn surroundings(&mut self) -> anyhow::Result<Surroundings> {
+        if let Some(why) = &self.lost {
+            anyhow::bail!("{why}");
+        }
+        let totals = self.totals();
+        Ok(around::now(&self.around, self.taken, &totals))
+    }
+
+    fn flows(&mut self, limit: usize) -> anyhow::Result<Flows> {
+        if let Some(why) = &self.lost {
+            anyhow::bail!("{why}");
+        }
+        let routes: Vec<_> = self.routes.iter().map(|route| &route.info).collect();
+        Ok(around::flows(&routes, self.samples, self.silent, limit))
+    }
+
+    fn response(&mut self, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
+        let position = self.position(path);
+        let position = position.ok_or_else(|| anyhow::anyhow!("nothing is served at {path}"))?;
+        let route = &self.routes[position];
+        Ok(match &route.rendered {
+            Some(rendered) => rendered.bytes[..route.info.response_bytes as usize].to_vec(),
+            None => around::response(&route.info),
+        })
     }
 }
 

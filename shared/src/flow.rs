@@ -97,3 +97,7 @@ pub struct Flow {
 }
 
 const _: () = crate::size_is::<Flow, 96>();
+
+/// Flag of [`Flow::flags`]: something was lost, and repairs of it are not all acknowledged yet. The
+/// other flags concern the kernel side alone.
+pub const RECOVERING: u16 = 1;

@@ -27,13 +27,15 @@ use super::{
     pins::{self, Lock},
     publish::{Published, Publisher},
     sample::View,
-    sys::{Link, LinkState},
+    sys::{Link, LinkState, Program},
 };
 use crate::{
     content::{RenderError, Rendered, RoutePath},
     net::interfaces::{self, Interface},
     observe::{Seen, Wanted},
-    server::{Change, ChangeError, Identity, RouteInfo, RouteName, Sample, Server},
+    server::{
+        Change, ChangeError, Flows, Identity, RouteInfo, RouteName, Sample, Server, Surroundings,
+    },
 };
 
 /// How often versions that transfers in flight still need are looked at again.
@@ -42,15 +44,17 @@ const RECLAIM_EVERY: Duration = Duration::from_secs(5);
 /// A running server. Dropping it leaves the server running.
 pub struct Live {
     folder: PathBuf,
-    identity: Identity,
+    pub(super) identity: Identity,
     config: Config,
-    maps: Maps,
-    link: Link,
-    view: View,
+    pub(super) maps: Maps,
+    pub(super) link: Link,
+    pub(super) view: View,
     observer: observe::Reader,
     /// What is in use, as of when this process last held the lock.
-    ledger: Option<Ledger>,
+    pub(super) ledger: Option<Ledger>,
     reclaimed: Duration,
+    /// The program that was looked at last, with its id.
+    pub(super) program: Option<(u32, Program)>,
 }
 
 impl Live {
@@ -116,6 +120,7 @@ impl Live {
             observer: observe::Reader::default(),
             ledger: None,
             reclaimed: clock::monotonic(),
+            program: None,
         };
         live.refresh_clock()?;
         Ok(live)
@@ -289,6 +294,21 @@ impl Server for Live {
         self.check_attached()?;
         let routes = self.view.routes(&self.maps)?;
         self.observer.read(&mut self.maps, &routes, wanted)
+    }
+
+    fn surroundings(&mut self) -> anyhow::Result<Surroundings> {
+        self.check_attached()?;
+        self.look_around()
+    }
+
+    fn flows(&mut self, limit: usize) -> anyhow::Result<Flows> {
+        self.check_attached()?;
+        self.read_flows(limit)
+    }
+
+    fn response(&mut self, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
+        self.check_attached()?;
+        self.view.response(&self.maps, path)
     }
 
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {

@@ -133,6 +133,21 @@ impl Maps {
         self.storage[class as usize].write(&slots, &fds).context("cannot store responses")
     }
 
+    /// Reads back the first so many bytes of the response in a slot.
+    pub(super) fn stored(&self, class: u32, slot: u32, bytes: u32) -> anyhow::Result<Vec<u8>> {
+        let class = [StorageClass::Small, StorageClass::Medium, StorageClass::Large]
+            .into_iter()
+            .find(|known| *known as u32 == class);
+        let class = class.context("a response is stored in a way this program does not know")?;
+        let id = self.storage[class as usize].find(slot).context("cannot find a response")?;
+        let map = Map::from_map_data(MapData::from_id(id).context("cannot open a response")?)?;
+        match class {
+            StorageClass::Small => unfilled(SmallBlock::EMPTY, map, class, bytes),
+            StorageClass::Medium => unfilled(MediumBlock::EMPTY, map, class, bytes),
+            StorageClass::Large => unfilled(LargeBlock::EMPTY, map, class, bytes),
+        }
+    }
+
     /// Frees the responses in slots, all of one class.
     pub(super) fn clear(&mut self, class: StorageClass, slots: &[u32]) -> anyhow::Result<()> {
         let fds = vec![self.empty[class as usize].fd(); slots.len()];
@@ -197,6 +212,23 @@ fn filled<const BYTES: usize, const SUMS: usize>(
         Map::Array(data) => Ok(Storage(data)),
         _ => bail!("the kernel made another kind of map than an array"),
     }
+}
+
+/// The reverse of [`filled`]. `block` only says which type.
+fn unfilled<const BYTES: usize, const SUMS: usize>(
+    _block: Block<BYTES, SUMS>,
+    map: Map,
+    class: StorageClass,
+    bytes: u32,
+) -> anyhow::Result<Vec<u8>> {
+    let array = Array::<_, RawBlock<BYTES, SUMS>>::try_from(map)?;
+    let mut response = Vec::with_capacity(bytes as usize);
+    for index in 0..class.blocks(bytes) {
+        let block = array.get(&index, 0).context("cannot read a block of a response")?;
+        let wanted = class.stride().min(bytes as usize - response.len());
+        response.extend_from_slice(&block.0.bytes[..wanted]);
+    }
+    Ok(response)
 }
 
 /// Opens a pinned map as a map of the type wanted.

@@ -3,6 +3,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `absence` | why there is no server to talk to, or none to stop |
+//! | `around` | the interface, the kernel's own counters, the flows there are |
 //! | `attach` | check an interface, load the programs and put them on it |
 //! | `capabilities` | what this process may do |
 //! | `clock` | the clocks that the kernel side reads too |
@@ -20,6 +21,7 @@
 
 mod absence;
 mod addresses;
+mod around;
 mod attach;
 mod capabilities;
 mod clock;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use zeroserve_shared::{
     counters::{Counters, RouteHits},
     route::{Encoding, VersionId, WHOLE},
@@ -39,6 +39,26 @@ impl View {
     pub(super) fn routes(&mut self, maps: &Maps) -> anyhow::Result<Arc<[RouteInfo]>> {
         self.refresh(maps)?;
         Ok(Arc::clone(&self.routes))
+    }
+
+    /// How many routes are served, fixed ones included.
+    pub(super) fn served(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// The response behind a path, as it is stored.
+    pub(super) fn response(&mut self, maps: &Maps, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
+        self.refresh(maps)?;
+        let mut served = self.by_version.iter();
+        let (version, _) = served
+            .find(|(_, info)| matches!(&info.name, RouteName::Path(taken) if taken == path))
+            .with_context(|| format!("nothing is served at {path}"))?;
+        let described = || Ok::<_, anyhow::Error>(maps.versions.get(&version.slot(), 0)?.0);
+        let info = described()?;
+        let bytes = maps.stored(info.class, version.slot(), info.forms[WHOLE].bytes)?;
+        // Replaced and freed while it was read: what was read may be another's.
+        ensure!(described()?.generation == version.generation(), "{path} was replaced just now");
+        Ok(bytes)
     }
 
     /// Every counter.

@@ -1,4 +1,5 @@
-//! The few calls of `bpf(2)` that aya does not offer: batches of map elements, and links.
+//! The few calls of `bpf(2)` that aya does not offer: batches of map elements, links,
+//! and how long a program has run.
 //!
 //! Batches matter in two places. Reading ten thousand counters an element at a time costs ten
 //! thousand system calls a sample. And every change of a map of maps waits until all running
@@ -14,12 +15,15 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::Path,
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
 use aya::{maps::MapData, util::nr_cpus};
-use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_link_info};
+use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_link_info, bpf_prog_info};
 use zerocopy::{FromBytes, IntoBytes};
+
+use crate::server::RunTime;
 
 /// How many elements are asked for in one call.
 const BATCH_ELEMENTS: usize = 4096;
@@ -66,6 +70,20 @@ where
     /// How many elements it can have.
     pub(super) fn capacity(&self) -> anyhow::Result<u32> {
         Ok(self.map.info()?.max_entries())
+    }
+
+    /// Reads one element of a map with one value behind each key.
+    pub(super) fn find(&self, key: K) -> io::Result<V> {
+        assert_eq!(self.values_per_key, 1, "one value behind each key");
+        let mut value = V::new_zeroed();
+        let mut attr = empty_attr();
+        attr.__bindgen_anon_2.map_fd = self.map.fd().as_fd().as_raw_fd() as u32;
+        attr.__bindgen_anon_2.key = address(&key);
+        attr.__bindgen_anon_2.__bindgen_anon_1.value = address_mut(&mut value);
+        // SAFETY: `key` and `value` are live and of exactly the sizes that `with` compared with the
+        // map's; any bytes are valid for `V` (`FromBytes`).
+        unsafe { bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attr) }?;
+        Ok(value)
     }
 
     /// Reads the first `limit` elements: keys, and for each key its value or values.
@@ -176,6 +194,37 @@ impl Link {
         attr.link_detach.link_fd = self.0.as_raw_fd() as u32;
         // SAFETY: the call takes nothing but a descriptor, which is open while `self` lives.
         unsafe { bpf(bpf_cmd::BPF_LINK_DETACH, &mut attr) }.map(drop)
+    }
+}
+
+/// A loaded program.
+pub(super) struct Program(OwnedFd);
+
+impl Program {
+    /// Opens the program of that kernel id.
+    pub(super) fn open(id: u32) -> io::Result<Self> {
+        let mut attr = empty_attr();
+        attr.__bindgen_anon_6.__bindgen_anon_1.prog_id = id;
+        // SAFETY: the call takes nothing but a number.
+        let fd = unsafe { bpf(bpf_cmd::BPF_PROG_GET_FD_BY_ID, &mut attr) }?;
+        // SAFETY: on success the call returns a new descriptor that nobody else owns.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
+    }
+
+    /// How long it has run; none where the kernel does not measure that.
+    pub(super) fn run_time(&self) -> io::Result<Option<RunTime>> {
+        // SAFETY: the struct consists of integers and arrays of them, for which zero is valid.
+        let mut info: bpf_prog_info = unsafe { mem::zeroed() };
+        let mut attr = empty_attr();
+        attr.info.bpf_fd = self.0.as_raw_fd() as u32;
+        attr.info.info_len = size_of_val(&info) as u32;
+        attr.info.info = address_mut(&mut info);
+        // SAFETY: `info` is a live struct of `info_len` bytes, which the kernel fills. Its lengths
+        // are zero, so that the kernel fills none of the arrays that its addresses could name.
+        unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
+        let run_time =
+            RunTime { total: Duration::from_nanos(info.run_time_ns), runs: info.run_cnt };
+        Ok((run_time.runs > 0).then_some(run_time))
     }
 }
 

@@ -122,7 +122,7 @@ async fn ask() -> anyhow::Result<Vec<Interface>> {
     Ok(interfaces.into_values().collect())
 }
 
-fn interface(link: &LinkMessage) -> Interface {
+pub(super) fn interface(link: &LinkMessage) -> Interface {
     let mut interface = Interface {
         name: String::new(),
         index: link.header.index,

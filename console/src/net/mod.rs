@@ -7,12 +7,14 @@
 //! | `private` | two namespaces and what connects them |
 //! | [`undo`] | leaving no trace, also when a signal ends the process |
 //! | [`veth`] | a pair of interfaces that connects two namespaces |
+//! | [`watch`] | how one interface is doing |
 
 pub mod interfaces;
 pub mod namespace;
 mod private;
 pub mod undo;
 pub mod veth;
+pub mod watch;
 
 pub use namespace::Namespace;
 pub use private::PrivateNetwork;

@@ -21,8 +21,9 @@ use super::{
     state,
 };
 use crate::{
+    content::RoutePath,
     observe::{Seen, Wanted},
-    server::{Change, ChangeError, Identity, RouteInfo, Sample, Server},
+    server::{Change, ChangeError, Flows, Identity, RouteInfo, Sample, Server, Surroundings},
     tui::format,
 };
 
@@ -164,6 +165,18 @@ impl Server for Recorded {
 
     fn observe(&mut self, wanted: &Wanted) -> anyhow::Result<Seen> {
         self.server.observe(wanted)
+    }
+
+    fn surroundings(&mut self) -> anyhow::Result<Surroundings> {
+        self.server.surroundings()
+    }
+
+    fn flows(&mut self, limit: usize) -> anyhow::Result<Flows> {
+        self.server.flows(limit)
+    }
+
+    fn response(&mut self, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
+        self.server.response(path)
     }
 
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {

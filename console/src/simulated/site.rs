@@ -73,6 +73,7 @@ pub(super) fn fixed_routes(added: SystemTime) -> Vec<SimulatedRoute> {
         },
         share: if *route == FixedRoute::NotFound { 6 } else { 0 },
         hits: RouteHits::default(),
+        rendered: None,
     };
     FixedRoute::ALL.iter().map(fixed).collect()
 }

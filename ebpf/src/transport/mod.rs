@@ -61,7 +61,7 @@ pub struct Work {
 }
 
 /// Lost segments are being sent again (fast recovery, RFC 6675).
-pub const RECOVERING: u16 = 1;
+pub const RECOVERING: u16 = zeroserve_shared::flow::RECOVERING;
 /// Everything sent before the recovery began and not yet acknowledged counts as lost, because
 /// the client's timer ran out.
 pub const TIMED_OUT: u16 = 2;

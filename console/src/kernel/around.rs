@@ -1,0 +1,222 @@
+//! What is around the server: the interface, the kernel's own counters, how full the maps are, and
+//! the flows there are.
+
+use std::{fs, io, net::IpAddr, net::Ipv6Addr, net::SocketAddr, time::Duration};
+
+use zeroserve_shared::{
+    flow::{Flow, FlowKey, RECOVERING},
+    map::LINK,
+};
+
+use super::{
+    clock,
+    live::Live,
+    pins,
+    sys::{Link, Program},
+};
+use crate::{
+    net::watch::{self, Watched},
+    server::{FlowInfo, FlowState, Flows, InterfaceState, KernelCounter, Surroundings, Usage},
+};
+
+/// The counters of the kernel's TCP/IP that are shown: the table in `/proc`, the name there, the
+/// name here, and whether it counts losses.
+const STACK: [(&str, &str, &str, bool); 9] = [
+    ("Ip:", "InDiscards", "Ip.InDiscards", true),
+    ("Ip:", "InHdrErrors", "Ip.InHdrErrors", true),
+    ("Tcp:", "InSegs", "Tcp.InSegs", false),
+    ("Tcp:", "InErrs", "Tcp.InErrs", true),
+    ("Tcp:", "OutRsts", "Tcp.OutRsts", false),
+    ("Tcp:", "RetransSegs", "Tcp.RetransSegs", true),
+    ("TcpExt:", "ListenDrops", "TcpExt.ListenDrops", true),
+    ("TcpExt:", "ListenOverflows", "TcpExt.ListenOverflows", true),
+    ("TcpExt:", "TCPBacklogDrop", "TcpExt.TCPBacklogDrop", true),
+];
+
+impl Live {
+    /// Looks around. What cannot be known is left out: a counter less is no reason to fail.
+    pub(super) fn look_around(&mut self) -> anyhow::Result<Surroundings> {
+        let state = self.link.state()?;
+        // The interface may lie in another network namespace than this process.
+        let watched = watch::look(self.identity.if_index).unwrap_or_default();
+        let watched = watched.filter(|watched| watched.interface.name == self.identity.interface);
+        let program = self.program.take().filter(|(id, _)| *id == state.program_id);
+        let program =
+            program.or_else(|| Some((state.program_id, Program::open(state.program_id).ok()?)));
+        let run_time = program.as_ref().and_then(|(_, program)| program.run_time().ok().flatten());
+        self.program = program;
+        let flow_capacity = self.identity.flow_capacity;
+        let flows = self.maps.flow_table.read(flow_capacity as usize).ok();
+        let waiting = self.ledger.as_ref().map_or(0, |ledger| ledger.retired.len());
+        Ok(Surroundings {
+            taken: clock::monotonic(),
+            program_id: Some(state.program_id),
+            interface: watched.as_ref().map(interface_state),
+            nic: watched.as_ref().map(nic_counters).unwrap_or_default(),
+            stack: watched.map(|_| stack_counters()).unwrap_or_default(),
+            flows: flows
+                .map(|(keys, _)| Usage { used: keys.len() as u32, capacity: flow_capacity }),
+            versions: Some(Usage {
+                used: (self.view.served() + waiting) as u32,
+                capacity: self.maps.version_table.capacity()?,
+            }),
+            run_time,
+            stale: stale(&self.identity.interface).unwrap_or_default(),
+        })
+    }
+
+    /// The flows there are, but no more than `limit` of them.
+    pub(super) fn read_flows(&self, limit: usize) -> anyhow::Result<Flows> {
+        let (keys, flows) = self.maps.flow_table.read(limit + 1)?;
+        let is_cut = keys.len() > limit;
+        let now = clock::monotonic();
+        let all = keys.iter().zip(&flows).take(limit);
+        Ok(Flows { flows: all.map(|(key, flow)| flow_info(key, flow, now)).collect(), is_cut })
+    }
+}
+
+fn interface_state(watched: &Watched) -> InterfaceState {
+    let xdp = watched.interface.xdp;
+    InterfaceState {
+        mtu_bytes: watched.interface.mtu_bytes,
+        mode: xdp.map(|xdp| xdp.mode.name()),
+        program_id: xdp.map(|xdp| xdp.program_id).filter(|id| *id != 0),
+        peer_takes_frames: watched.peer_has_program,
+    }
+}
+
+fn nic_counters(watched: &Watched) -> Vec<KernelCounter> {
+    let all = &watched.counters;
+    let plain = |name, value| KernelCounter { name, value, is_loss: false };
+    let loss = |name, value| KernelCounter { name, value, is_loss: true };
+    vec![
+        plain("rx_packets", all.rx_packets),
+        plain("tx_packets", all.tx_packets),
+        loss("rx_dropped", all.rx_dropped),
+        loss("tx_dropped", all.tx_dropped),
+        loss("rx_errors", all.rx_errors),
+        loss("tx_errors", all.tx_errors),
+        loss("rx_missed_errors", all.rx_missed_errors),
+        loss("rx_fifo_errors", all.rx_fifo_errors),
+        loss("rx_crc_errors", all.rx_crc_errors),
+    ]
+}
+
+/// What the TCP/IP of this thread's network namespace counts.
+fn stack_counters() -> Vec<KernelCounter> {
+    let tables = ["snmp", "netstat"].map(|name| {
+        fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default()
+    });
+    let value =
+        |table: &str, wanted: &str| tables.iter().find_map(|text| table_value(text, table, wanted));
+    STACK
+        .iter()
+        .filter_map(|(table, wanted, name, is_loss)| {
+            Some(KernelCounter { name, value: value(table, wanted)?, is_loss: *is_loss })
+        })
+        .collect()
+}
+
+/// A value of a table that has a line of names and, below it, one of values.
+fn table_value(text: &str, table: &str, wanted: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.split(' ').next() == Some(table));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let mut pairs = names.split_whitespace().zip(values.split_whitespace());
+    pairs.find(|(name, _)| *name == wanted)?.1.parse().ok()
+}
+
+/// Interfaces for which a server is pinned that no longer runs.
+fn stale(interface: &str) -> io::Result<Vec<String>> {
+    let others = pins::served_interfaces()?.into_iter().filter(|other| other != interface);
+    Ok(others
+        .filter(|other| {
+            let link = Link::open(&pins::folder(other).join(LINK));
+            // What may not be opened is another's and may be alive.
+            link.is_ok_and(|link| link.state().is_ok_and(|state| state.if_index.is_none()))
+        })
+        .collect())
+}
+
+fn flow_info(key: &FlowKey, flow: &Flow, now: Duration) -> FlowInfo {
+    let address = IpAddr::V6(Ipv6Addr::from(key.remote)).to_canonical();
+    let client = SocketAddr::new(address, u16::from_be_bytes(key.remote_port));
+    let is_sending = !flow.version.is_none();
+    let state = match (is_sending, flow.flags & RECOVERING != 0) {
+        (true, true) => FlowState::Recovering,
+        (true, false) => FlowState::Sending,
+        (false, _) => FlowState::Idle,
+    };
+    let response_bytes = if is_sending { flow.response_bytes } else { 0 };
+    let delivered = flow.send_unacknowledged.wrapping_sub(flow.response_start);
+    let quiet_ms = (now.as_millis() as u32).wrapping_sub(flow.touched_ms);
+    FlowInfo {
+        client,
+        vlans: key.vlans.map(u16::from_be_bytes),
+        state,
+        route: flow.route,
+        response_bytes,
+        delivered_bytes: delivered.min(response_bytes),
+        in_flight_bytes: if is_sending {
+            flow.send_next.wrapping_sub(flow.send_unacknowledged)
+        } else {
+            0
+        },
+        // A packet that came while this was read is newer than the clock.
+        quiet: Duration::from_millis(if quiet_ms > u32::MAX / 2 { 0 } else { quiet_ms.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroserve_shared::{config::mapped, route::VersionId};
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_found_below_its_name_in_its_own_table() {
+        let text = "Ip: Forwarding InDiscards\nIp: 1 7\nTcp: InSegs InErrs\nTcp: 5 6\n";
+        assert_eq!(table_value(text, "Ip:", "InDiscards"), Some(7));
+        assert_eq!(table_value(text, "Tcp:", "InErrs"), Some(6));
+        assert_eq!(table_value(text, "Tcp:", "InDiscards"), None);
+    }
+
+    #[test]
+    fn every_counter_of_the_stack_exists_on_this_kernel() {
+        assert_eq!(stack_counters().len(), STACK.len());
+    }
+
+    #[test]
+    fn a_flow_in_the_middle_of_a_response_tells_what_is_delivered_and_what_is_out() {
+        let key = FlowKey {
+            remote: mapped([198, 18, 0, 2]),
+            local: mapped([198, 18, 0, 1]),
+            remote_port: 40_000u16.to_be_bytes(),
+            local_port: 80u16.to_be_bytes(),
+            vlans: [[0, 0], 7u16.to_be_bytes()],
+        };
+        let flow = Flow {
+            version: VersionId::new(3, 1),
+            flags: RECOVERING,
+            response_start: u32::MAX - 99,
+            send_unacknowledged: 100,
+            send_next: 3_000,
+            response_bytes: 10_000,
+            touched_ms: u32::MAX,
+            ..Flow::default()
+        };
+        // The clock has wrapped since it was touched.
+        let now = Duration::from_millis((1 << 32) + 41);
+        let info = flow_info(&key, &flow, now);
+        assert_eq!(info.client.to_string(), "198.18.0.2:40000");
+        assert_eq!(info.vlans, [0, 7]);
+        assert_eq!(info.state, FlowState::Recovering);
+        assert_eq!((info.delivered_bytes, info.in_flight_bytes), (200, 2_900));
+        assert_eq!(info.quiet, Duration::from_millis(42));
+        let idle = Flow { version: VersionId::NONE, ..flow };
+        let info = flow_info(&key, &idle, now);
+        assert_eq!(
+            (info.state, info.response_bytes, info.in_flight_bytes),
+            (FlowState::Idle, 0, 0)
+        );
+    }
+}
