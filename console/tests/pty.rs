@@ -161,9 +161,13 @@ fn keys_and_resizing_work_and_the_terminal_is_given_back() {
     let mut terminal = Terminal::open(&[]);
     terminal.wait_for("SERVING").wait_for("1 Routes").wait_for("hits/s").assert_taken();
     terminal.press("2").wait_for("the verdicts add up");
-    terminal.press("\t").wait_for("Bytes out/s");
-    terminal.resize(160, 48).wait_for("Reasons  counted").wait_for("routes 26 of 16 368");
-    terminal.resize(80, 24).wait_for("3 Chart");
+    terminal.press("\t\t").wait_for("CPUs take packets");
+    terminal
+        .press("2")
+        .resize(160, 48)
+        .wait_for("Reasons  counted")
+        .wait_for("routes 20 of 16 368");
+    terminal.resize(80, 24).wait_for("3 Rates");
     terminal.press("?").wait_for("Everywhere").press("\x1b");
     // Bytes right behind an escape would make another key of it.
     terminal.wait("the help closed", |screen| !screen.contents().contains("Everywhere"));

@@ -6,10 +6,18 @@
 use std::{
     fs, io,
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
+    time::Duration,
 };
 
+use nix::time::{ClockId, clock_gettime};
+
+use super::commit;
 use super::message::{Entry, FilesJob, Message, ServerJob};
 use crate::{content::Rendered, server::Server};
 
@@ -32,11 +40,33 @@ impl<F: Fn(Answer)> Drop for Watch<F> {
     }
 }
 
+/// CPU time that the workers have taken, in nanoseconds.
+#[derive(Clone, Debug, Default)]
+struct Spent(Arc<AtomicU64>);
+
+impl Spent {
+    /// Does something, and counts what it took.
+    fn on<T>(&self, job: impl FnOnce() -> T) -> T {
+        let before = cpu_time();
+        let outcome = job();
+        let took = cpu_time().saturating_sub(before).as_nanos() as u64;
+        self.0.fetch_add(took, Ordering::Relaxed);
+        outcome
+    }
+}
+
+/// CPU time that the calling thread has taken. Not that of the process: in the demo that is mostly
+/// the load.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
 /// The workers. They finish what they were asked for and end when this is dropped.
 pub(crate) struct Workers {
     server: mpsc::Sender<ServerJob>,
     files: mpsc::Sender<FilesJob>,
     serving: thread::JoinHandle<()>,
+    spent: Spent,
 }
 
 impl Workers {
@@ -52,19 +82,28 @@ impl Workers {
         let (to_server, server_jobs) = mpsc::channel();
         let (to_files, files_jobs) = mpsc::channel();
         let (to_console, also_to_console) = (Watch(reply.clone()), Watch(reply));
+        let spent = Spent::default();
+        let (by_server, by_files) = (spent.clone(), spent.clone());
         let serving = thread::Builder::new().name("console-server".into()).spawn(move || {
             let to_console = to_console;
             for job in server_jobs {
-                (to_console.0)(Answer::Message(ask(server.as_mut(), job)));
+                let answer = by_server.on(|| ask(server.as_mut(), job));
+                (to_console.0)(Answer::Message(answer));
             }
         })?;
         thread::Builder::new().name("console-files".into()).spawn(move || {
             let also_to_console = also_to_console;
             for job in files_jobs {
-                (also_to_console.0)(Answer::Message(read(job)));
+                let answer = by_files.on(|| read(job));
+                (also_to_console.0)(Answer::Message(answer));
             }
         })?;
-        Ok(Self { server: to_server, files: to_files, serving })
+        Ok(Self { server: to_server, files: to_files, serving, spent })
+    }
+
+    /// CPU time that the workers and the calling thread have taken.
+    pub(crate) fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.0.load(Ordering::Relaxed)) + cpu_time()
     }
 
     /// Asks something of the server. Fails if its worker is gone, which takes a panic.
@@ -91,12 +130,19 @@ impl Workers {
 pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
     match job {
         ServerJob::Sample => Message::Sampled(server.sample().map_err(|e| format!("{e:#}"))),
+        ServerJob::LookAround => {
+            Message::LookedAround(server.surroundings().map_err(|e| format!("{e:#}")))
+        }
+        ServerJob::Flows(limit) => {
+            Message::Flows(server.flows(limit).map_err(|e| format!("{e:#}")))
+        }
         ServerJob::Routes => Message::Routes(server.routes().map_err(|e| format!("{e:#}"))),
-        ServerJob::Apply(planned) => {
-            let outcome = server.apply(planned.change.clone());
-            // The chain of causes matters: the kernel's refusal is the last of them.
-            let outcome = outcome.map_err(|error| format!("{:#}", anyhow::Error::new(error)));
-            Message::Applied { planned, outcome }
+        ServerJob::Head(path) => {
+            let response = server.response(&path).map_err(|e| format!("{e:#}"));
+            Message::Head { path, lines: response.map(|response| commit::head(&response)) }
+        }
+        ServerJob::Commit(commit) => {
+            Message::Committed(Box::new(commit::carry_out(server, *commit)))
         }
         ServerJob::Play(order) => match server.replay() {
             Some(replay) => Message::Played(Box::new(replay.play(order))),

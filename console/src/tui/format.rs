@@ -33,6 +33,17 @@ pub(crate) fn byte_rate(value: Option<f64>) -> String {
     value.map_or_else(|| NONE.into(), |rate| short(rate, rate < 999.5) + "/s")
 }
 
+/// A part of a whole, in per cent.
+pub(crate) fn share(value: Option<f64>) -> String {
+    value.map_or_else(
+        || NONE.into(),
+        |share| {
+            let percent = share * 100.0;
+            if percent < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+        },
+    )
+}
+
 fn is_whole(rate: f64) -> bool {
     rate == 0.0 || (99.5..999.5).contains(&rate)
 }
@@ -55,6 +66,19 @@ fn short(value: f64, whole: bool) -> String {
     let decimals = 2 - usize::from(exponent.unwrap_or(0) % 3);
     let value = rounded.parse().map_or(value, |rounded: f64| rounded.max(value));
     humansize::format_size_i(value, DECIMAL.decimal_places(decimals).decimal_zeroes(decimals))
+}
+
+/// How high something is between nothing and one, as a sign; none for nothing.
+pub(crate) fn level(height: f32) -> Option<char> {
+    const LEVELS: [char; 7] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇'];
+    let level = (height * LEVELS.len() as f32).ceil() as usize;
+    (height > 0.0).then(|| LEVELS[level.clamp(1, LEVELS.len()) - 1])
+}
+
+/// A curve of one line, scaled to its highest point; a blank is zero.
+pub(crate) fn spark(points: &[f32]) -> String {
+    let peak = points.iter().copied().fold(0.0, f32::max);
+    points.iter().map(|point| level(*point / peak.max(f32::MIN_POSITIVE)).unwrap_or(' ')).collect()
 }
 
 /// A count with a space between groups of three digits, exact.
@@ -113,6 +137,16 @@ pub(crate) fn shell_word(word: &str) -> String {
     }
 }
 
+/// A command line of this program.
+pub(crate) fn command(interface: &str, verb: &str, words: &[String]) -> String {
+    let mut command = format!("zeroserve-tui {verb} {}", shell_word(interface));
+    for word in words {
+        command.push(' ');
+        command.push_str(word);
+    }
+    command
+}
+
 /// A decoded path as it has to be typed: what would mean something else is percent-encoded.
 pub(crate) fn typed_path(decoded: &str) -> String {
     decoded.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
@@ -135,6 +169,14 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
     let (head, taken) = text.unicode_truncate((width - 1) / 3);
     let (tail, _) = text.unicode_truncate_start(width - 1 - taken);
     format!("{head}…{tail}")
+}
+
+/// Shortens text to a width in columns, leaving out its end, as fits sentences and lists.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.into();
+    }
+    format!("{}…", text.unicode_truncate(width.saturating_sub(1)).0)
 }
 
 /// Text in exactly so many columns: shortened, or with spaces behind.
@@ -182,6 +224,19 @@ mod tests {
         assert_eq!(rate(Some(212_000.0)), "212 k/s");
         assert_eq!(byte_rate(Some(0.4)), "0 B/s");
         assert_eq!(byte_rate(Some(1.26e9)), "1.26 GB/s");
+    }
+
+    #[test]
+    fn shares_are_in_per_cent() {
+        let texts = [None, Some(0.0), Some(0.004), Some(0.0996), Some(1.5)].map(share);
+        assert_eq!(texts, ["–", "0.0 %", "0.4 %", "10 %", "150 %"]);
+    }
+
+    #[test]
+    fn a_curve_has_a_sign_for_each_point_and_none_for_zero() {
+        assert_eq!(spark(&[0.0, 1.0, 50.0, 99.0, 100.0]), " ▁▄▇▇");
+        assert_eq!(spark(&[0.0, 0.0]), "  ");
+        assert_eq!(spark(&[0.001]), "▇");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! What can happen to the console, and what it can ask for.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crossterm::event::KeyEvent;
 
@@ -8,7 +12,7 @@ use super::Exit;
 use crate::{
     content::{Rendered, ResponseOptions, RoutePath},
     record::{Play, Playing},
-    server::{Change, RouteInfo, Sample},
+    server::{Change, Flows, RouteInfo, Sample, Surroundings},
 };
 
 /// Something happened.
@@ -20,11 +24,10 @@ pub(crate) enum Message {
     Resize(u16, u16),
     /// Time passed; at most four times a second.
     Tick(SystemTime),
-    Sampled(Result<Sample, String>),
-    Routes(Result<Arc<[RouteInfo]>, String>),
-    Applied {
-        planned: Box<Planned>,
-        outcome: Result<(), String>,
+    /// By a clock of its own, the console has taken so much CPU time so far.
+    Spent {
+        at: Duration,
+        cpu: Duration,
     },
     /// A recording was played on.
     Played(Box<Playing>),
@@ -33,6 +36,16 @@ pub(crate) enum Message {
         file: PathBuf,
         outcome: Result<u64, String>,
     },
+    Sampled(Result<Sample, String>),
+    LookedAround(Result<Surroundings, String>),
+    Flows(Result<Flows, String>),
+    Routes(Result<Arc<[RouteInfo]>, String>),
+    /// The head of the response that is served at a path.
+    Head {
+        path: RoutePath,
+        lines: Result<Vec<String>, String>,
+    },
+    Committed(Box<Committed>),
     Listed {
         folder: PathBuf,
         entries: Result<Vec<Entry>, String>,
@@ -59,8 +72,12 @@ pub(crate) enum Effect {
 #[derive(Debug)]
 pub(crate) enum ServerJob {
     Sample,
+    LookAround,
+    /// The flows there are, but no more than so many.
+    Flows(usize),
     Routes,
-    Apply(Box<Planned>),
+    Head(RoutePath),
+    Commit(Box<Commit>),
     /// Play a recording on, and do what was asked about it.
     Play(Option<Play>),
     /// Copy the black box to a file.
@@ -80,8 +97,45 @@ pub(crate) struct Planned {
     pub(crate) change: Change,
     /// The route as it was when the change was planned.
     pub(crate) old: Option<RouteInfo>,
+    /// The head of the response that it replaces or removes; none while nobody has read it.
+    pub(crate) old_head: Option<Result<Vec<String>, String>>,
+    /// How to make the response once more when it goes live, because it was left without its
+    /// compressed variants: these cost more than most changes that are never undone are worth.
+    pub(crate) in_full: Option<ResponseOptions>,
     /// The shell command that does the same.
     pub(crate) command: String,
+}
+
+/// What a commit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// It stays.
+    Keep,
+    /// It is taken back after a while unless somebody keeps it.
+    Trial,
+    /// Somebody takes an earlier one back.
+    Undo,
+    /// The time of a trial is over.
+    Revert,
+}
+
+/// Changes to make, all of them or none.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    pub(crate) changes: Vec<Planned>,
+    pub(crate) intent: Intent,
+}
+
+/// What became of a commit.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) commit: Commit,
+    /// What takes it back, in order.
+    pub(crate) undo: Vec<Planned>,
+    /// Which change was refused, and why. The others were not made then.
+    pub(crate) failed: Option<(usize, String)>,
+    /// What could not be taken back, or will not be able to be, and why.
+    pub(crate) remains: Vec<String>,
 }
 
 /// What kind of change it is.
@@ -93,6 +147,10 @@ pub(crate) enum Kind {
 }
 
 impl Planned {
+    pub(crate) fn new(change: Change, old: Option<RouteInfo>, command: String) -> Self {
+        Self { change, old, old_head: None, in_full: None, command }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self.change {
             Change::Add(..) => Kind::Add,

@@ -12,10 +12,16 @@
 //! | `message` | what can happen, and what can be asked for |
 //! | `model` | everything the console knows and shows |
 //! | `update` | how messages change the model |
+//! | `advice` | what to make of what is counted |
+//! | `commands` | the commands of the palette |
+//! | `commit` | makes changes, all or none, and finds out how to take them back |
 //! | `effects` | carries out what the model cannot: the server, the file system |
 //! | `view` | draws the model |
 //! | `rates`, `tree`, `format`, `field` | parts that know nothing of the rest |
 
+mod advice;
+mod commands;
+mod commit;
 mod effects;
 mod field;
 pub(crate) mod format;
@@ -34,7 +40,7 @@ mod tests;
 
 use std::{
     path::PathBuf,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::Context as _;
@@ -51,6 +57,7 @@ use self::{
     terminal::{Asked, Keys, Screen, Signals},
     update::update,
 };
+pub use self::{keys::as_markdown as keys_as_markdown, theme::Theme};
 use crate::{content::Config, server::Server};
 
 /// Time between two samples, at least.
@@ -85,12 +92,16 @@ pub struct Options {
     pub ascii: bool,
     /// Draw in colour.
     pub colour: bool,
+    /// The colours to draw in.
+    pub theme: Theme,
     /// Where the file picker starts.
     pub folder: PathBuf,
     /// How files that are published from the console are served.
     pub config: Config,
     /// The options of a command that say the same.
     pub config_words: Vec<String>,
+    /// Who sits in front of it, for the log.
+    pub user: String,
 }
 
 impl Options {
@@ -98,8 +109,21 @@ impl Options {
     pub fn from_environment(leaving: Leaving) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
+        let theme = Theme::from_environment();
+        // Whoever called sudo did it, not root.
+        let user = ["SUDO_USER", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+        let user = user.unwrap_or_else(|| format!("user {}", nix::unistd::getuid()));
         let (config, config_words) = (Config::default(), Vec::new());
-        Self { leaving, ascii: false, colour: !no_colour, folder, config, config_words }
+        Self {
+            leaving,
+            ascii: false,
+            colour: !no_colour,
+            theme,
+            folder,
+            user,
+            config,
+            config_words,
+        }
     }
 }
 
@@ -135,12 +159,17 @@ fn converse(server: Box<dyn Server>, options: Options) -> anyhow::Result<Exit> {
         let keys = Keys::listen().context("cannot read keys from the terminal")?;
         let size = screen.size().context("cannot tell the size of the terminal")?;
         let model = Model::new(identity, options, size, SystemTime::now());
-        let mut console = Console { model, screen, keys, signals, inbox, workers };
+        let (begun, stopped) = (Instant::now(), false);
+        let mut console = Console { model, screen, keys, signals, inbox, workers, begun, stopped };
         let exit = match console.turn().await {
             // Something failed because the terminal was closed, before the signal that says so.
             Err(_) if terminal::is_gone() => Ok(Exit::Leave),
             exit => exit,
         };
+        // What is on trial must not stay only because nobody is there to take it back.
+        if let Some(revert) = update::leave(&mut console.model) {
+            console.workers.ask(revert)?;
+        }
         drop((console.keys, console.screen));
         // A change that was confirmed is made, even if somebody left right after.
         console.workers.finish();
@@ -156,6 +185,9 @@ struct Console {
     signals: Signals,
     inbox: mpsc::UnboundedReceiver<Answer>,
     workers: Workers,
+    begun: Instant,
+    /// Whether it stopped itself, and the signal that continued it has not been seen yet.
+    stopped: bool,
 }
 
 impl Console {
@@ -174,6 +206,8 @@ impl Console {
                 asked = self.signals.next() => match asked {
                     Asked::End => return Ok(Exit::Leave),
                     Asked::Suspend => { self.suspend()?; continue }
+                    // The end of a stop that was asked for: the terminal has been taken again.
+                    Asked::Resume if self.stopped => { self.stopped = false; continue }
                     Asked::Resume => { self.resume()?; continue }
                     Asked::Resize => { self.measure()?; continue }
                 },
@@ -186,7 +220,11 @@ impl Console {
                     Answer::Message(message) => Some(message),
                     Answer::Failed => anyhow::bail!("a part of the console has failed, see above"),
                 },
-                _ = ticks.tick() => Some(Message::Tick(SystemTime::now())),
+                _ = ticks.tick() => {
+                    let (at, cpu) = (self.begun.elapsed(), self.workers.spent());
+                    self.handle(Message::Spent { at, cpu })?;
+                    Some(Message::Tick(SystemTime::now()))
+                }
             };
             let Some(message) = message else { continue };
             if let Some(exit) = self.handle(message)? {
@@ -222,6 +260,7 @@ impl Console {
     }
 
     fn suspend(&mut self) -> anyhow::Result<()> {
+        self.stopped = true;
         self.screen.suspend().context("cannot take the terminal again")?;
         self.measure()
     }

@@ -1,17 +1,45 @@
 //! The tree of routes: folders from the slashes in paths, sums, order, and which of it a filter
 //! leaves. Folding, scrolling and drawing it are up to `tui-tree-widget`.
 
-use std::{collections::HashMap, iter::successors};
+use std::{collections::HashMap, iter::successors, sync::Arc};
 
 use ratatui::{style::Style, text::Line};
 use tui_tree_widget::TreeItem;
 use zeroserve_shared::route::FixedRoute;
 
 use super::{
-    rates::{Readings, RouteReading},
+    rates::{MEANS_S, Readings, RouteReading, RouteTrend, SPARK_POINTS},
     theme,
 };
 use crate::server::{RouteInfo, RouteName};
+
+/// How often a node was asked for over longer times.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct NodeTrend {
+    /// Hits per second, by the times of [`MEANS_S`].
+    pub(crate) means: [Option<f64>; MEANS_S.len()],
+    /// The best second. Folders have none: their routes peak at different times.
+    pub(crate) peak: Option<f64>,
+    /// Hits per second in the last seconds, the newest last.
+    pub(crate) spark: [f32; SPARK_POINTS],
+}
+
+impl NodeTrend {
+    fn add(&mut self, other: &Self) {
+        for (sum, mean) in self.means.iter_mut().zip(other.means) {
+            *sum = sum.zip(mean).map(|(a, b)| a + b).or(*sum).or(mean);
+        }
+        for (sum, point) in self.spark.iter_mut().zip(other.spark) {
+            *sum += point;
+        }
+    }
+}
+
+impl From<&RouteTrend> for NodeTrend {
+    fn from(trend: &RouteTrend) -> Self {
+        Self { means: trend.hits.means(), peak: trend.hits.peak(), spark: trend.spark }
+    }
+}
 
 /// What a row stands for. Stays the same when routes come and go, so that the selection does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +88,10 @@ pub(crate) enum Sort {
 }
 
 impl Sort {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Path, Self::Hits, Self::HitRate, Self::ByteRate, Self::Size];
+
     /// The one that follows.
     pub(crate) fn next(self) -> Self {
         match self {
@@ -91,6 +123,11 @@ pub(crate) struct Tree {
     roots: Vec<usize>,
     /// What each node shows, folders the sums of their routes.
     readings: Vec<RouteReading>,
+    /// What `readings` was made from.
+    readings_from: Arc<HashMap<u32, RouteReading>>,
+    trends: Vec<NodeTrend>,
+    /// What `trends` was made from.
+    trends_from: Arc<HashMap<u32, RouteTrend>>,
     /// Bytes of the bodies in it.
     sizes: Vec<u64>,
     /// Lower-case paths, to filter by; empty for folders.
@@ -183,6 +220,11 @@ impl Tree {
 
     /// Takes new readings. The order of the rows stays.
     pub(crate) fn read(&mut self, readings: &Readings) {
+        self.read_trends(&readings.trends);
+        if Arc::ptr_eq(&readings.routes, &self.readings_from) {
+            return;
+        }
+        self.readings_from = Arc::clone(&readings.routes);
         self.readings.fill(RouteReading::default());
         for index in (0..self.nodes.len()).rev() {
             if let NodeKey::Route(route) = self.nodes[index].key {
@@ -195,26 +237,53 @@ impl Tree {
         }
     }
 
+    /// Trends change once a second, and cost too much to be summed up more often.
+    fn read_trends(&mut self, trends: &Arc<HashMap<u32, RouteTrend>>) {
+        if Arc::ptr_eq(trends, &self.trends_from) && self.trends.len() == self.nodes.len() {
+            return;
+        }
+        self.trends_from = Arc::clone(trends);
+        self.trends.clear();
+        self.trends.resize(self.nodes.len(), NodeTrend::default());
+        for index in (0..self.nodes.len()).rev() {
+            if let NodeKey::Route(route) = self.nodes[index].key {
+                self.trends[index] = trends.get(&route).map(NodeTrend::from).unwrap_or_default();
+            }
+            if let Some(parent) = self.nodes[index].parent {
+                let trend = self.trends[index];
+                self.trends[parent].add(&trend);
+            }
+        }
+    }
+
     /// Orders siblings, largest first; by path as they came.
     pub(crate) fn sort(&mut self, sort: Sort) {
-        let (readings, sizes) = (&self.readings, &self.sizes);
-        let weight = |node: usize| match sort {
-            Sort::Path => 0.0,
-            Sort::Hits => readings[node].hits as f64,
-            Sort::HitRate => readings[node].hits_per_s.unwrap_or(0.0),
-            Sort::ByteRate => readings[node].bytes_per_s.unwrap_or(0.0),
-            Sort::Size => sizes[node] as f64,
-        };
-        let fixed: Vec<bool> =
-            self.nodes.iter().map(|node| node.key == NodeKey::FixedAnswers).collect();
-        let order = |a: &usize, b: &usize| {
-            // Equals keep the order of their paths, which is that in which nodes were made.
-            fixed[*a].cmp(&fixed[*b]).then(weight(*b).total_cmp(&weight(*a))).then(a.cmp(b))
-        };
+        let keys = self.keys(sort);
+        let order = |a: &usize, b: &usize| compare(&keys, *a, *b);
         self.roots.sort_by(order);
         for node in &mut self.nodes {
             node.children.sort_by(order);
         }
+    }
+
+    /// Whether siblings are in that order already.
+    pub(crate) fn is_sorted(&self, sort: Sort) -> bool {
+        let keys = self.keys(sort);
+        let mut families = self.nodes.iter().map(|node| &node.children).chain([&self.roots]);
+        families.all(|family| family.is_sorted_by(|a, b| compare(&keys, *a, *b).is_le()))
+    }
+
+    /// By what nodes are ordered: the fixed answers come last, then the heaviest first.
+    fn keys(&self, sort: Sort) -> Vec<(bool, f64)> {
+        let weight = |node: usize| match sort {
+            Sort::Path => 0.0,
+            Sort::Hits => self.readings[node].hits as f64,
+            Sort::HitRate => self.readings[node].hits_per_s.unwrap_or(0.0),
+            Sort::ByteRate => self.readings[node].bytes_per_s.unwrap_or(0.0),
+            Sort::Size => self.sizes[node] as f64,
+        };
+        let nodes = self.nodes.iter().enumerate();
+        nodes.map(|(index, node)| (node.key == NodeKey::FixedAnswers, weight(index))).collect()
     }
 
     /// What the widget draws, each item named by its node: all of the tree or, with a filter, the
@@ -258,6 +327,11 @@ impl Tree {
         &self.readings[node]
     }
 
+    /// How often a node was asked for over longer times.
+    pub(crate) fn trend(&self, node: usize) -> NodeTrend {
+        self.trends.get(node).copied().unwrap_or_default()
+    }
+
     /// Bytes of the bodies in a node.
     pub(crate) fn size_bytes(&self, node: usize) -> u64 {
         self.sizes[node]
@@ -284,6 +358,12 @@ impl Tree {
     pub(crate) fn folders(&self) -> impl Iterator<Item = usize> {
         (0..self.nodes.len()).filter(|node| self.nodes[*node].is_folder())
     }
+}
+
+/// Equals keep the order of their paths, which is that in which nodes were made.
+fn compare(keys: &[(bool, f64)], a: usize, b: usize) -> std::cmp::Ordering {
+    let ((a_fixed, a_weight), (b_fixed, b_weight)) = (keys[a], keys[b]);
+    a_fixed.cmp(&b_fixed).then(b_weight.total_cmp(&a_weight)).then(a.cmp(&b))
 }
 
 /// A fixed answer by its status and reason phrase.

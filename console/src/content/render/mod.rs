@@ -131,6 +131,17 @@ impl Rendered {
         Self::represent(&content_type, body, modified, &ResponseOptions::default())
     }
 
+    /// A 200 answer with a body that was served before.
+    pub fn again(
+        content_type: &str,
+        body: &[u8],
+        modified: Option<SystemTime>,
+        source: Option<PathBuf>,
+        options: &ResponseOptions,
+    ) -> Self {
+        Self { source, ..Self::represent(content_type, body, modified, options) }
+    }
+
     /// An answer that sends the client elsewhere.
     ///
     /// # Errors

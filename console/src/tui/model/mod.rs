@@ -1,22 +1,33 @@
 //! Everything the console knows and shows. Changed by [`update`](super::update) only.
 
+mod cause;
+mod changes;
+mod flows;
+mod issue;
 mod panels;
 mod popup;
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::SystemTime};
-
-use zeroserve_shared::{
-    reason::{Egress, Reason, Severity},
-    refusal::Refusal,
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
-pub(crate) use panels::{ChartPanel, ReasonsPanel, RoutesPanel};
-pub(crate) use popup::{Confirm, PathForm, Picker, Popup, Purpose, Working};
+use zeroserve_shared::reason::Severity;
+
+pub(crate) use cause::Cause;
+pub(crate) use changes::{Changes, TRIAL, Trial};
+pub(crate) use flows::{Client, ClientKey, FLOWS_READ, FlowsPanel};
+pub(crate) use issue::{Issue, Lint};
+pub(crate) use panels::{CURVES, ChartPanel, ReasonsPanel, RoutesPanel, scrolled};
+pub(crate) use popup::{Confirm, Listed, Palette, PathForm, Picker, Popup, Purpose, Working};
 
 use super::{
     Leaving, Options,
     keys::Scope,
-    rates::{Meter, Readings},
+    rates::{Around, Meter, Readings},
+    theme::Theme,
 };
 use crate::{
     content::Config,
@@ -27,22 +38,45 @@ use crate::{
 /// How many actions are remembered.
 const LOG_ENTRIES: usize = 500;
 
+/// How many marks the chart has at most.
+const MARKS: usize = 100;
+
 /// The panels, in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Panel {
     Routes,
     Reasons,
-    Chart,
+    Rates,
+    Cpus,
+    Flows,
 }
 
 impl Panel {
-    pub(crate) const ALL: [Self; 3] = [Self::Routes, Self::Reasons, Self::Chart];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Routes, Self::Reasons, Self::Rates, Self::Cpus, Self::Flows];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Routes => "Routes",
             Self::Reasons => "Reasons",
-            Self::Chart => "Chart",
+            Self::Rates => "Rates",
+            Self::Cpus => "CPUs",
+            Self::Flows => "Flows",
+        }
+    }
+
+    /// Whether it shares its place with others on a screen that shows several.
+    fn is_at_the_side(self) -> bool {
+        matches!(self, Self::Reasons | Self::Cpus | Self::Flows)
+    }
+
+    fn scope(self) -> Scope {
+        match self {
+            Self::Routes => Scope::Routes,
+            Self::Reasons => Scope::Reasons,
+            Self::Rates => Scope::Rates,
+            Self::Cpus => Scope::Cpus,
+            Self::Flows => Scope::Flows,
         }
     }
 }
@@ -55,70 +89,6 @@ pub(crate) enum Health {
     Serving,
     /// It cannot be read any more, and why.
     Lost(String),
-}
-
-/// A row of the reasons: why packets left the fast path, what became of clones, or why requests
-/// were refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    Reason(Reason),
-    Egress(Egress),
-    Refusal(Refusal),
-}
-
-impl Cause {
-    /// All causes, what worries most first, else in the order of the shared tables. What was wrong
-    /// with requests comes last: those packets were answered.
-    pub(crate) fn all() -> Vec<Self> {
-        let reasons = Reason::ALL.iter().copied().map(Self::Reason);
-        let mut causes: Vec<_> =
-            reasons.chain(Egress::ALL.iter().copied().map(Self::Egress)).collect();
-        causes.sort_by_key(|cause| std::cmp::Reverse(cause.severity()));
-        causes.extend(Refusal::ALL.iter().copied().map(Self::Refusal));
-        causes
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Reason(reason) => reason.name(),
-            Self::Egress(outcome) => outcome.name(),
-            Self::Refusal(refusal) => refusal.name(),
-        }
-    }
-
-    pub(crate) fn severity(self) -> Severity {
-        match self {
-            Self::Reason(reason) => reason.severity(),
-            Self::Egress(outcome) => outcome.severity(),
-            Self::Refusal(_) => Severity::Refused,
-        }
-    }
-
-    pub(crate) fn explanation(self) -> &'static str {
-        match self {
-            Self::Reason(reason) => reason.explanation(),
-            Self::Egress(outcome) => outcome.explanation(),
-            Self::Refusal(refusal) => refusal.explanation(),
-        }
-    }
-
-    /// What became of the packet, or the request; clones have no verdict of the XDP program's.
-    pub(crate) fn verdict(self) -> &'static str {
-        match self {
-            Self::Reason(reason) => reason.verdict().name(),
-            Self::Egress(_) => "clone",
-            Self::Refusal(_) => "request",
-        }
-    }
-
-    /// How often it was counted, and how often per second.
-    pub(crate) fn counted(self, readings: &Readings) -> (u64, Option<f64>) {
-        match self {
-            Self::Reason(reason) => readings.reason(reason),
-            Self::Egress(outcome) => readings.egress(outcome),
-            Self::Refusal(refusal) => readings.refusal(refusal),
-        }
-    }
 }
 
 /// How something went.
@@ -135,8 +105,49 @@ pub(crate) struct Note {
     pub(crate) level: Level,
     pub(crate) at: SystemTime,
     pub(crate) text: String,
+    /// What was there before, if something was replaced or removed.
+    pub(crate) before: Option<String>,
     /// The shell command that does the same.
     pub(crate) command: Option<String>,
+}
+
+/// Something that was done, as the chart shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// On the clock of the samples.
+    pub(crate) at: Duration,
+    pub(crate) text: String,
+}
+
+/// What the console itself costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct OwnCost {
+    /// When it was last looked at, and what it had cost by then.
+    before: Option<(Duration, Duration)>,
+    share: Option<f64>,
+}
+
+impl OwnCost {
+    /// Over which time it is shown, at least.
+    const SPAN: Duration = Duration::from_secs(2);
+
+    /// Takes the CPU time of this console so far, at a time of the same clock.
+    pub(crate) fn push(&mut self, at: Duration, cpu: Duration) {
+        let Some((then, before)) = self.before else {
+            self.before = Some((at, cpu));
+            return;
+        };
+        let over = at.saturating_sub(then);
+        if over >= Self::SPAN {
+            self.share = Some(cpu.saturating_sub(before).as_secs_f64() / over.as_secs_f64());
+            self.before = Some((at, cpu));
+        }
+    }
+
+    /// The part of one CPU that the console takes.
+    pub(crate) fn share(&self) -> Option<f64> {
+        self.share
+    }
 }
 
 /// Everything the console knows and shows.
@@ -146,6 +157,7 @@ pub(crate) struct Model {
     pub(crate) leaving: Leaving,
     pub(crate) ascii: bool,
     pub(crate) colour: bool,
+    pub(crate) theme: Theme,
     /// Columns and rows of the terminal.
     pub(crate) size: (u16, u16),
     /// The time of the last tick.
@@ -158,16 +170,38 @@ pub(crate) struct Model {
     /// The readings on the screen: the latest, unless paused.
     pub(crate) shown: Arc<Readings>,
     pub(crate) paused: bool,
+    /// Whether rows keep their order although their values change.
+    pub(crate) frozen: bool,
+    /// The last looks around.
+    pub(crate) around: Around,
+    /// What is shown of them: the latest, unless paused.
+    pub(crate) shown_around: Around,
+    /// Whether a look around was asked for and has not come.
+    pub(crate) looking_around: bool,
+    /// Ticks so far, by which what is not needed with each of them is asked for.
+    pub(crate) ticks: u64,
+    /// The part of a CPU that the console itself takes.
+    pub(crate) own_cost: OwnCost,
     /// The revision of the routes that were asked for last.
     pub(crate) routes_revision: Option<u64>,
     pub(crate) routes: RoutesPanel,
     pub(crate) reasons: ReasonsPanel,
     pub(crate) chart: ChartPanel,
+    pub(crate) flows: FlowsPanel,
     pub(crate) focus: Panel,
+    /// The panel beside the routes, where there is room for it.
+    pub(crate) side: Panel,
     pub(crate) popup: Option<Popup>,
     pub(crate) note: Option<Note>,
     /// Newest last.
     pub(crate) log: VecDeque<Note>,
+    /// Who sits in front of it, for the log.
+    pub(crate) user: String,
+    pub(crate) changes: Changes,
+    /// Commands that were typed, newest last.
+    pub(crate) commands: VecDeque<String>,
+    /// What was done while the history of the chart lasts, newest last.
+    pub(crate) marks: VecDeque<Mark>,
     /// Where the file picker starts.
     pub(crate) folder: PathBuf,
     /// How files are to be served.
@@ -198,6 +232,7 @@ impl Model {
             leaving: options.leaving,
             ascii: options.ascii,
             colour: options.colour,
+            theme: options.theme,
             size,
             now,
             health: Health::Waiting,
@@ -205,15 +240,27 @@ impl Model {
             latest: Arc::default(),
             shown: Arc::default(),
             paused: false,
+            frozen: false,
+            around: Around::default(),
+            shown_around: Around::default(),
+            looking_around: false,
+            ticks: 0,
+            own_cost: OwnCost::default(),
             routes_revision: None,
             routes: RoutesPanel::new(),
             reasons: ReasonsPanel::new(),
             chart: ChartPanel::new(),
+            flows: FlowsPanel::new(),
             focus: Panel::Routes,
+            side: Panel::Reasons,
             popup: None,
             note: None,
             log: VecDeque::new(),
             start_folder: options.folder.clone(),
+            user: options.user,
+            changes: Changes::default(),
+            commands: VecDeque::new(),
+            marks: VecDeque::new(),
             folder: options.folder,
             config: options.config,
             config_words: options.config_words,
@@ -229,17 +276,25 @@ impl Model {
         match &self.popup {
             Some(popup) => popup.scope(),
             None if self.routes.typing => Scope::Filter,
-            None => match self.focus {
-                Panel::Routes => Scope::Routes,
-                Panel::Reasons => Scope::Reasons,
-                Panel::Chart => Scope::Chart,
-            },
+            None => self.focus.scope(),
+        }
+    }
+
+    /// Gives a panel the focus.
+    pub(crate) fn focus_on(&mut self, panel: Panel) {
+        self.focus = panel;
+        if panel.is_at_the_side() {
+            self.side = panel;
         }
     }
 
     /// Shows a note in the message line and keeps it in the log.
     pub(crate) fn log(&mut self, level: Level, text: String, command: Option<String>) {
-        let note = Note { level, at: self.now, text, command };
+        self.keep(Note { level, at: self.now, text, before: None, command });
+    }
+
+    /// Shows a note in the message line and keeps it in the log.
+    pub(crate) fn keep(&mut self, note: Note) {
         self.note = Some(note.clone());
         self.log.push_back(note);
         if self.log.len() > LOG_ENTRIES {
@@ -247,9 +302,19 @@ impl Model {
         }
     }
 
+    /// Marks in the chart that something was done just now.
+    pub(crate) fn mark(&mut self, text: String) {
+        let Some(at) = self.latest.taken else { return };
+        self.marks.push_back(Mark { at, text });
+        if self.marks.len() > MARKS {
+            self.marks.pop_front();
+        }
+    }
+
     /// Shows a note in the message line.
     pub(crate) fn note(&mut self, level: Level, text: impl Into<String>) {
-        self.note = Some(Note { level, at: self.now, text: text.into(), command: None });
+        self.note =
+            Some(Note { level, at: self.now, text: text.into(), before: None, command: None });
     }
 
     /// The faults that are being counted now, in the order of the reasons panel.
@@ -265,13 +330,7 @@ impl Model {
 
     /// The command line of this program for this interface.
     pub(crate) fn command(&self, verb: &str, words: &[String]) -> String {
-        let interface = super::format::shell_word(&self.identity.interface);
-        let mut command = format!("zeroserve-tui {verb} {interface}");
-        for word in words {
-            command.push(' ');
-            command.push_str(word);
-        }
-        command
+        super::format::command(&self.identity.interface, verb, words)
     }
 
     /// The route of that index.

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use tui_tree_widget::{TreeItem, TreeState};
+use zeroserve_shared::reason::Severity;
 
 use super::{
     super::{
@@ -12,13 +13,16 @@ use super::{
     },
     Cause,
 };
-use crate::server::RouteInfo;
+use crate::server::{RouteInfo, RouteName};
 
 /// Up to so many routes, folders are open at first.
 const OPEN_UP_TO_ROUTES: usize = 200;
 
+/// How many curves the chart has.
+pub(crate) const CURVES: usize = 3;
+
 /// Keeps a row on view: the new first row of a window of `height` rows.
-fn scrolled(offset: usize, selected: usize, rows: usize, height: usize) -> usize {
+pub(crate) fn scrolled(offset: usize, selected: usize, rows: usize, height: usize) -> usize {
     let height = height.max(1);
     let last_start = rows.saturating_sub(height);
     offset.min(selected).max((selected + 1).saturating_sub(height)).min(last_start)
@@ -28,6 +32,8 @@ fn scrolled(offset: usize, selected: usize, rows: usize, height: usize) -> usize
 #[derive(Debug)]
 pub(crate) struct RoutesPanel {
     pub(crate) infos: Arc<[RouteInfo]>,
+    /// How many of them have a path.
+    pub(crate) published: u32,
     pub(crate) tree: Tree,
     /// The tree as it is drawn, without what the filter takes away.
     pub(crate) items: Vec<TreeItem<'static, usize>>,
@@ -51,6 +57,7 @@ impl RoutesPanel {
     pub(crate) fn new() -> Self {
         Self {
             infos: Arc::new([]),
+            published: 0,
             tree: Tree::default(),
             items: Vec::new(),
             state: TreeState::default(),
@@ -71,6 +78,8 @@ impl RoutesPanel {
         }
         let selected = self.selected_key().cloned();
         self.tree = Tree::new(&infos);
+        let with_path = infos.iter().filter(|info| matches!(info.name, RouteName::Path(_)));
+        self.published = with_path.count() as u32;
         self.infos = infos;
         self.tree.read(readings);
         self.tree.sort(self.sort);
@@ -85,6 +94,13 @@ impl RoutesPanel {
         self.tree.sort(sort);
         self.lay_out();
         self.select_key(selected.as_ref());
+    }
+
+    /// Sorts by the values of now, unless that is the order already.
+    pub(crate) fn sort_again(&mut self) {
+        if self.sort != Sort::Path && !self.tree.is_sorted(self.sort) {
+            self.sort(self.sort);
+        }
     }
 
     /// Lays the rows out anew, after the filter changed. The selection stays if it still can.
@@ -177,6 +193,18 @@ impl RoutesPanel {
         }
     }
 
+    /// Opens the folders around something, and selects it.
+    pub(crate) fn reveal(&mut self, key: &NodeKey) {
+        let Some(node) = self.tree.find(key) else { return };
+        let mut folders = self.tree.trail(node);
+        folders.pop();
+        for folder in folders {
+            self.toggled.insert(self.tree.at(folder).key.clone(), true);
+        }
+        self.fold();
+        self.select_key(Some(key));
+    }
+
     /// Moves the selection by so many rows.
     pub(crate) fn step(&mut self, rows: isize) {
         let last = self.rows.len().saturating_sub(1);
@@ -214,12 +242,20 @@ impl ReasonsPanel {
         Self { all, rows: Vec::new(), with_uncounted: false, selected: 0, offset: 0, chosen: None }
     }
 
-    /// Takes new readings. The selection stays on its cause.
-    pub(crate) fn lay_out(&mut self, readings: &Readings) {
-        self.rows.clear();
-        self.rows.extend(
-            self.all.iter().filter(|cause| self.with_uncounted || cause.counted(readings).0 > 0),
-        );
+    /// Takes new readings: what is rising comes first, the worst of it before the rest, unless rows
+    /// keep their order. The selection stays on its cause.
+    pub(crate) fn lay_out(&mut self, readings: &Readings, keep_order: bool) {
+        let shown = |cause: &Cause| self.with_uncounted || cause.counted(readings).0 > 0;
+        let mut rows: Vec<Cause> = self.all.iter().copied().filter(shown).collect();
+        let is_rising = |cause: &Cause| cause.counted(readings).1.is_some_and(|rate| rate > 0.0);
+        // Ordinary reasons rise all the time: among those the order of the table is calmer.
+        let worries = |cause: &Cause| cause.severity() != Severity::Normal && is_rising(cause);
+        rows.sort_by_key(|cause| !worries(cause));
+        if keep_order {
+            let row = |cause: &Cause| self.rows.iter().position(|known| known == cause);
+            rows.sort_by_key(|cause| row(cause).unwrap_or(usize::MAX));
+        }
+        self.rows = rows;
         let row = self.chosen.and_then(|cause| self.rows.iter().position(|row| *row == cause));
         self.selected = row.unwrap_or(0);
     }
@@ -237,23 +273,30 @@ impl ReasonsPanel {
     }
 }
 
-/// Requests and bytes over time.
+/// Requests, bytes and drops over time.
 #[derive(Debug)]
 pub(crate) struct ChartPanel {
     zoom: usize,
+    /// Which curve is shown where there is room for one only.
+    pub(crate) curve: usize,
 }
 
 impl ChartPanel {
     /// Spans to choose from, in seconds.
-    const SPANS_S: [u64; 4] = [60, 180, 300, 900];
+    const SPANS_S: [u64; 5] = [60, 180, 300, 900, 1800];
 
     pub(crate) fn new() -> Self {
-        Self { zoom: 1 }
+        Self { zoom: 1, curve: 0 }
     }
 
     /// How much time it shows, in seconds.
     pub(crate) fn span_s(&self) -> u64 {
         Self::SPANS_S[self.zoom]
+    }
+
+    /// Goes on by so many curves.
+    pub(crate) fn turn(&mut self, by: usize) {
+        self.curve = (self.curve + by) % CURVES;
     }
 
     pub(crate) fn zoom_in(&mut self) {

@@ -8,7 +8,7 @@ use super::{
         keys::Scope,
         message::{Entry, Planned},
     },
-    Cause,
+    Cause, ClientKey, Lint,
 };
 use crate::content::RoutePath;
 
@@ -26,11 +26,38 @@ pub(crate) enum Popup {
         index: u32,
         scroll: usize,
     },
-    Cause(Cause),
+    Cause {
+        cause: Cause,
+        scroll: usize,
+    },
+    /// What the network card, XDP and the kernel's own TCP/IP count.
+    Outside {
+        scroll: usize,
+    },
+    /// What is wrong; one of them is selected.
+    Issues {
+        selected: usize,
+    },
+    /// What to make of something odd.
+    Lint {
+        lint: Lint,
+        scroll: usize,
+    },
+    /// The flows of a client.
+    Client {
+        client: ClientKey,
+        scroll: usize,
+    },
     Picker(Picker),
     Path(PathForm),
     Working(Working),
+    Palette(Palette),
     Confirm(Confirm),
+    /// Several changes, one of them selected.
+    Changes {
+        listed: Listed,
+        selected: usize,
+    },
     /// What becomes of the server; the choice is highlighted.
     Exit {
         choice: usize,
@@ -40,13 +67,21 @@ pub(crate) enum Popup {
 impl Popup {
     pub(crate) fn scope(&self) -> Scope {
         match self {
-            Self::Help { .. } | Self::Log { .. } | Self::Route { .. } | Self::Cause(_) => {
-                Scope::Reading
-            }
+            Self::Help { .. }
+            | Self::Log { .. }
+            | Self::Route { .. }
+            | Self::Cause { .. }
+            | Self::Lint { .. }
+            | Self::Outside { .. }
+            | Self::Client { .. } => Scope::Reading,
+            Self::Issues { .. } => Scope::Issues,
             Self::Picker(_) => Scope::Picker,
             Self::Path(_) => Scope::Path,
             Self::Working(_) => Scope::Working,
+            Self::Palette(_) => Scope::Palette,
             Self::Confirm(_) => Scope::Confirm,
+            Self::Changes { listed: Listed::Staged, .. } => Scope::Staged,
+            Self::Changes { listed: Listed::Undo, .. } => Scope::Undo,
             Self::Exit { .. } => Scope::Exit,
         }
     }
@@ -54,9 +89,13 @@ impl Popup {
     /// Scroll position of those that can be scrolled.
     pub(crate) fn scroll_mut(&mut self) -> Option<&mut usize> {
         match self {
-            Self::Help { scroll } | Self::Log { scroll } | Self::Route { scroll, .. } => {
-                Some(scroll)
-            }
+            Self::Help { scroll }
+            | Self::Log { scroll }
+            | Self::Route { scroll, .. }
+            | Self::Cause { scroll, .. }
+            | Self::Lint { scroll, .. }
+            | Self::Outside { scroll }
+            | Self::Client { scroll, .. } => Some(scroll),
             _ => None,
         }
     }
@@ -157,6 +196,27 @@ pub(crate) struct Working {
 #[derive(Debug)]
 pub(crate) struct Confirm {
     pub(crate) planned: Planned,
-    /// Whether "yes" is highlighted; "cancel" is first and the default.
-    pub(crate) yes: bool,
+    /// Which choice is highlighted; the first, which changes nothing, is the default.
+    pub(crate) choice: usize,
+}
+
+/// Which changes are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    /// Those that wait.
+    Staged,
+    /// Those that take the last commit back.
+    Undo,
+}
+
+/// Takes a command.
+#[derive(Debug, Default)]
+pub(crate) struct Palette {
+    pub(crate) field: Field,
+    /// What is wrong with what was typed.
+    pub(crate) error: Option<String>,
+    /// How far back in the history; none while something new is typed.
+    pub(crate) back: Option<usize>,
+    /// What was typed before Tab, and how many completions of it have been tried.
+    pub(crate) completing: Option<(String, usize)>,
 }

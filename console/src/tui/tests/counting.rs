@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tui_tree_widget::TreeState;
-use zeroserve_shared::counters::{Counters, RouteHits};
+use zeroserve_shared::{
+    counters::{Counters, RouteHits},
+    reason::Reason,
+};
 
 use crate::{
     content::RoutePath,
     server::{RouteInfo, RouteName, Sample, Server as _},
     simulated::Simulated,
     tui::{
-        rates::{Meter, Readings, RouteReading},
+        rates::{Meter, Readings, RouteReading, SPARK_POINTS},
         tree::{NodeKey, Tree},
     },
 };
@@ -31,7 +34,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn sample(taken_ms: u64, requests: u64) -> Sample {
-    let counters = Counters { requests, bytes_out: requests * 100, ..Counters::ZERO };
+    let mut counters = Counters { requests, bytes_out: requests * 100, ..Counters::ZERO };
+    counters.reasons[Reason::SequenceGap as usize] = requests / 3;
+    counters.packets_in = requests;
     let hits = RouteHits { requests, delivered_bytes: requests * 90 };
     Sample {
         taken: Duration::from_millis(taken_ms),
@@ -68,7 +73,55 @@ proptest! {
     fn the_history_adds_up_to_what_was_counted(steps in steps()) {
         play(&steps, |meter, readings, counted, _| {
             let points = readings.history.iter().copied().chain(meter.open());
-            assert_eq!(points.map(|point| point.requests).sum::<u64>(), counted);
+            let (mut requests, mut bytes, mut drops) = (0, 0, 0);
+            for point in points {
+                requests += point.requests;
+                bytes += point.bytes;
+                drops += point.drops;
+            }
+            assert_eq!((requests, bytes), (counted, counted * 100));
+            let total = readings.totals.unwrap().requests;
+            assert_eq!(drops, total / 3 - (total - counted) / 3);
+        });
+    }
+
+    #[test]
+    fn shown_totals_are_the_sum_of_shown_changes_also_when_the_screen_was_paused(
+        steps in steps(),
+        paused in prop::collection::vec(any::<bool>(), 60),
+    ) {
+        let (mut shown, mut sum) = (None::<u64>, None::<u64>);
+        let mut at = 0;
+        play(&steps, |_, readings, _, reset| {
+            at += 1;
+            let total = readings.totals.unwrap().requests;
+            if reset {
+                (shown, sum) = (Some(total), Some(total));
+            } else if !paused[at - 1] {
+                let before = shown.unwrap_or(total);
+                sum = Some(sum.unwrap_or(total) + total.checked_sub(before).expect("no change is negative"));
+                shown = Some(total);
+                assert_eq!(sum, Some(total));
+            }
+        });
+    }
+
+    #[test]
+    fn a_long_mean_times_its_time_is_what_was_counted(steps in steps()) {
+        let (mut since_ms, mut now_ms) = (0, 0);
+        let mut times = steps.iter().map(|step| step.over_ms).collect::<Vec<_>>().into_iter();
+        play(&steps, |_, readings, counted, reset| {
+            now_ms += times.next().unwrap();
+            let means = readings.figures[0].means();
+            if reset {
+                since_ms = now_ms;
+                assert_eq!(means, [None; 3], "nothing outlives a reset");
+                return;
+            }
+            let seen_s = (now_ms - since_ms) as f64 / 1000.0;
+            let [_, _, long] = means;
+            // The steps of a test last less than 1000 s together.
+            assert!((long.unwrap() * seen_s - counted as f64).abs() <= 1e-6 * (1.0 + counted as f64));
         });
     }
 
@@ -90,7 +143,14 @@ proptest! {
                 readings.per_s(|counters| counters.bytes_out),
                 route.hits_per_s,
                 route.bytes_per_s,
+                readings.cpus[0].packets_per_s,
             ];
+            let trends = readings.figures.iter().flat_map(|trend| trend.means());
+            let trends = trends.chain(readings.figures.iter().map(|trend| trend.peak()));
+            let trends = trends.chain(readings.trends.values().flat_map(|trend| trend.hits.means()));
+            for rate in trends.flatten() {
+                assert!(rate >= 0.0 && rate.is_finite());
+            }
             for rate in rates {
                 assert_eq!(rate.is_none(), reset);
                 assert!(rate.is_none_or(|rate| rate >= 0.0 && rate.is_finite()));
@@ -126,7 +186,7 @@ proptest! {
         for info in &infos {
             let hits = u64::from(info.index);
             let reading = RouteReading { hits, hits_per_s: Some(hits as f64), ..Default::default() };
-            readings.routes.insert(info.index, reading);
+            std::sync::Arc::make_mut(&mut readings.routes).insert(info.index, reading);
         }
         let mut tree = Tree::new(&infos);
         tree.read(&readings);
@@ -199,6 +259,36 @@ fn a_rate_covers_the_last_second_and_not_the_minute_before() {
     }
     let readings = meter.read(&sample(45 * 250, 500));
     assert_eq!(readings.per_s(|counters| counters.requests), Some(400.0));
+}
+
+#[test]
+fn a_route_that_wakes_up_has_its_rate_at_once() {
+    let mut meter = Meter::new();
+    for quarter in 0..400 {
+        meter.read(&sample(quarter * 250, 10));
+    }
+    assert_eq!(meter.read(&sample(100_000, 10)).routes[&16].hits_per_s, Some(0.0));
+    let readings = meter.read(&sample(100_250, 110));
+    assert_eq!(readings.routes[&16].hits_per_s, Some(400.0));
+    assert_eq!(readings.trends[&16].spark[SPARK_POINTS - 1], 0.0);
+}
+
+#[test]
+fn a_route_has_means_a_peak_and_a_curve_of_its_seconds() {
+    let mut meter = Meter::new();
+    let mut readings = meter.read(&sample(0, 0));
+    assert!(readings.trends.is_empty());
+    for (second, requests) in [10, 30, 30, 70].into_iter().enumerate() {
+        for quarter in 1..=4 {
+            readings = meter.read(&sample((second as u64 * 4 + quarter) * 250, requests));
+        }
+    }
+    let trend = readings.trends[&16];
+    assert_eq!(trend.spark[SPARK_POINTS - 4..], [10.0, 20.0, 0.0, 40.0]);
+    assert_eq!(trend.hits.means(), [Some(17.5); 3]);
+    assert_eq!(trend.hits.peak(), Some(40.0));
+    assert_eq!(trend.bytes.peak(), Some(3600.0));
+    assert_eq!(readings.spark(|counters| counters.requests), trend.spark);
 }
 
 #[test]

@@ -5,7 +5,10 @@ use ratatui::style::Color;
 use zeroserve_shared::reason::Reason;
 
 use super::{Run, folder};
-use crate::simulated::{Event, Simulated};
+use crate::{
+    simulated::{Event, Simulated},
+    tui::Theme,
+};
 
 /// Ways to every popup and panel.
 const WAYS: &[&str] = &[
@@ -29,6 +32,19 @@ const WAYS: &[&str] = &[
     "?",
     "q",
     "space",
+    "4",
+    "5",
+    "5 Enter",
+    "2 n",
+    "i",
+    "i Enter",
+    "Down d s c",
+    "Down d t",
+    "Down d y u",
+    "Down d s q",
+    ":",
+    ": t h Tab",
+    ": x Enter",
 ];
 
 fn troubled() -> Simulated {
@@ -41,7 +57,7 @@ fn troubled() -> Simulated {
 fn without_colour_no_cell_has_one() {
     let folder = folder();
     for way in WAYS {
-        let mut run = Run::with(troubled(), 160, 48, |options| {
+        let mut run = Run::with(troubled(), 200, 50, |options| {
             options.colour = false;
             options.folder = folder.path().to_owned();
         });
@@ -58,10 +74,57 @@ fn with_colour_there_is_some() {
     assert!(run.ticks(8).buffer().content.iter().any(|cell| cell.fg != Color::Reset));
 }
 
+/// The light of a colour of the 256 (WCAG 2.2, relative luminance).
+fn luminance(colour: Color) -> f64 {
+    let Color::Indexed(number @ 16..) = colour else {
+        panic!("{colour} looks different on every terminal")
+    };
+    let level = |part: u8| [0, 95, 135, 175, 215, 255][usize::from(part)];
+    let rgb = match number {
+        16..=231 => [(number - 16) / 36, (number - 16) / 6 % 6, (number - 16) % 6].map(level),
+        _ => [8 + 10 * i32::from(number - 232); 3],
+    };
+    let [r, g, b] = rgb.map(|value| {
+        let value = f64::from(value) / 255.0;
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    });
+    0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+
+#[test]
+fn whatever_is_drawn_has_enough_contrast_in_both_themes() {
+    let folder = folder();
+    for theme in [Theme::Dark, Theme::Light] {
+        for way in WAYS {
+            let mut run = Run::with(troubled(), 200, 50, |options| {
+                options.theme = theme;
+                options.folder = folder.path().to_owned();
+            });
+            run.ticks(8).press(way);
+            for cell in &run.buffer().content {
+                let (a, b) = (luminance(cell.fg), luminance(cell.bg));
+                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                assert!(contrast >= 4.5, "{theme:?} {way}: {} on {}: {contrast}", cell.fg, cell.bg);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_theme_can_be_changed_and_left_to_the_terminal() {
+    let mut run = Run::new(80, 24);
+    run.ticks(4).press(":").enter("theme terminal").press("Enter");
+    let colours: Vec<_> = run.buffer().content.iter().map(|cell| (cell.fg, cell.bg)).collect();
+    assert!(colours.iter().all(|(_, ground)| *ground == Color::Reset));
+    assert!(colours.iter().any(|(text, _)| *text == Color::Green));
+    run.press(":").enter("theme li").press("Tab Enter");
+    assert_eq!(run.model.theme, Theme::Light);
+}
+
 #[test]
 fn in_ascii_every_cell_is_ascii_and_nothing_is_unknown() {
     let folder = folder();
-    for (columns, rows) in [(80, 24), (160, 48)] {
+    for (columns, rows) in [(80, 24), (200, 50)] {
         for way in WAYS {
             let mut run = Run::with(troubled(), columns, rows, |options| {
                 options.ascii = true;

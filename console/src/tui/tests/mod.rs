@@ -1,10 +1,14 @@
 //! Whole runs of the console against a simulated server: real key events go in, effects are
 //! carried out, whole screens come out.
 
+mod around;
 mod behaviour;
+mod changes;
 mod counting;
 mod looks;
+mod palette;
 mod replay;
+mod scale;
 mod screens;
 mod soak;
 
@@ -56,9 +60,11 @@ impl Run {
             leaving: Leaving::Ask,
             ascii: false,
             colour: true,
+            theme: super::Theme::Dark,
             folder: "/nowhere".into(),
             config: Config::default(),
             config_words: Vec::new(),
+            user: "anna".into(),
         };
         adjust(&mut options);
         let identity = server.identity().clone();

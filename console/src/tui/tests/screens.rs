@@ -4,11 +4,12 @@ use zeroserve_shared::{reason::Reason, refusal::Refusal};
 
 use super::{Run, anonymous, folder};
 use crate::{
+    server::Usage,
     simulated::{Event, Simulated},
     tui::Leaving,
 };
 
-const SIZES: [(u16, u16); 2] = [(80, 24), (160, 48)];
+const SIZES: [(u16, u16); 2] = [(80, 24), (200, 50)];
 
 /// Compares a screen at both sizes with the one that was agreed on.
 fn look(name: &str, server: impl Fn() -> Simulated, play: impl Fn(&mut Run)) {
@@ -25,6 +26,20 @@ fn look(name: &str, server: impl Fn() -> Simulated, play: impl Fn(&mut Run)) {
 
 fn plain() -> Simulated {
     Simulated::new(1)
+}
+
+/// Much is wrong.
+fn troubled() -> Simulated {
+    plain().with(30, Event::Leaving(Reason::FlowTableFull, 12)).around(|around| {
+        around.flows = Some(Usage { used: 64_000, capacity: 65_536 });
+        around.stale = vec!["eth7".into()];
+        if let Some(interface) = &mut around.interface {
+            interface.mode = Some("generic");
+            interface.program_id = Some(7);
+            interface.mtu_bytes = 1280;
+            interface.peer_takes_frames = Some(false);
+        }
+    })
 }
 
 macro_rules! screens {
@@ -56,6 +71,23 @@ screens! {
     chart_zoomed_in: plain(), |run| { run.ticks(600).press("3 +"); };
     faults_are_rising: plain().with(30, Event::Leaving(Reason::FlowTableFull, 12)),
         |run| { run.ticks(40).press("2"); };
+    cpus: plain(), |run| { run.ticks(40).press("4"); };
+    cpus_of_a_large_machine: plain().with_cpus(128), |run| { run.ticks(40).press("4"); };
+    flows: plain(), |run| { run.ticks(8).press("5"); };
+    flows_of_a_client: plain(), |run| { run.ticks(8).press("5 Down Enter"); };
+    rates_of_drops: plain().with(30, Event::Leaving(Reason::SequenceGap, 200)), |run| {
+        run.ticks(300).press("3 Left");
+    };
+    rates_with_what_was_done: plain(), |run| {
+        run.ticks(200).press("Down d y").ticks(200).press("3");
+    };
+    whose_drop: plain(), |run| { run.ticks(40).press("2 n"); };
+    issues: troubled(), |run| { run.ticks(40).press("i Down"); };
+    issue_explained: troubled(), |run| { run.ticks(40).press("i Down Enter"); };
+    palette: plain(), |run| { run.ticks(8).press(":").enter("re").press("Tab"); };
+    palette_refuses: plain(), |run| { run.ticks(8).press(":").enter("log x").press("Enter"); };
+    nothing_is_wrong: plain(), |run| { run.ticks(8).press("i"); };
+    rows_frozen: plain(), |run| { run.ticks(8).press("s s f"); };
     lost: plain().with(10, Event::Lost("the pinned map COUNTERS is gone".into())),
         |run| { run.ticks(12); };
     requests_are_refused: Simulated::new(1)
@@ -89,6 +121,16 @@ screens! {
         let path = "/app.js".parse().unwrap();
         run.server.apply(crate::server::Change::Remove(path)).unwrap();
         run.press("y").ticks(1);
+    };
+    staged: plain(), |run| {
+        run.ticks(8).press("a").enter("app").press("Enter Enter s Down Down Down d s c");
+    };
+    on_trial: plain(), |run| { run.ticks(8).press("Down d t").ticks(20); };
+    undo: plain(), |run| {
+        run.ticks(8).press("a").enter("app").press("Enter Enter y u");
+    };
+    exit_question_with_much_pending: plain(), |run| {
+        run.ticks(8).press("Down d t Down Down Down d s q");
     };
     log: plain(), |run| {
         run.ticks(8).press("a").enter("app").press("Enter Enter y Down d y").press("L");

@@ -1,14 +1,15 @@
-//! Adding, replacing and removing routes: from the wish to the confirmation to the outcome.
+//! Adding, replacing and removing routes: from the wish to the confirmation.
 
 use std::{path::PathBuf, sync::Arc};
 
+use super::commit::commit;
 use crate::{
     content::{Rendered, RoutePath},
     server::{Change, RouteName},
     tui::{
         format,
         keys::Action,
-        message::{Effect, FilesJob, Kind, Planned, ServerJob},
+        message::{Effect, FilesJob, Intent, Kind, Planned, ServerJob},
         model::{Confirm, Level, Model, Popup, Working},
     },
 };
@@ -32,15 +33,42 @@ pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Eff
             Action::EraseAll => form.field.clear(),
             _ => {}
         },
-        Some(Popup::Confirm(confirm)) => match action {
-            Action::Left => confirm.yes = false,
-            Action::Right => confirm.yes = !confirm.yes,
-            Action::Yes => carry_out(model, effects),
-            Action::Enter if !confirm.yes => cancel(model),
-            // Enter removes nothing: that takes the letter.
-            Action::Enter if confirm.planned.kind() != Kind::Remove => carry_out(model, effects),
-            _ => {}
-        },
+        Some(Popup::Confirm(_)) => on_confirm(model, action, effects),
+        _ => {}
+    }
+}
+
+/// The choices of a confirmation, in their order.
+const CHOICES: [Action; 4] = [Action::Cancel, Action::Yes, Action::OnTrial, Action::Stage];
+
+fn on_confirm(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let Some(Popup::Confirm(confirm)) = &mut model.popup else { return };
+    match action {
+        Action::Left => confirm.choice = confirm.choice.saturating_sub(1),
+        Action::Right => confirm.choice = (confirm.choice + 1) % CHOICES.len(),
+        Action::Yes | Action::OnTrial => {
+            let Some(Popup::Confirm(confirm)) = model.popup.take() else { return };
+            let intent = if action == Action::Yes { Intent::Keep } else { Intent::Trial };
+            commit(model, vec![confirm.planned], intent, effects);
+        }
+        Action::Stage => {
+            let Some(Popup::Confirm(confirm)) = model.popup.take() else { return };
+            model.note(
+                Level::Info,
+                format!("staged {}; c shows what waits", confirm.planned.path()),
+            );
+            model.changes.stage(confirm.planned);
+        }
+        // Enter removes nothing: that takes a letter.
+        Action::Enter => {
+            let chosen = CHOICES[confirm.choice];
+            let is_live = matches!(chosen, Action::Yes | Action::OnTrial);
+            match chosen {
+                Action::Cancel => cancel(model),
+                _ if is_live && confirm.planned.kind() == Kind::Remove => {}
+                _ => on_confirm(model, chosen, effects),
+            }
+        }
         _ => {}
     }
 }
@@ -80,7 +108,12 @@ pub(super) fn render(
 }
 
 /// A file was rendered: now somebody has to say yes.
-pub(super) fn on_rendered(model: &mut Model, job: u64, outcome: Result<Arc<Rendered>, String>) {
+pub(super) fn on_rendered(
+    model: &mut Model,
+    job: u64,
+    outcome: Result<Arc<Rendered>, String>,
+    effects: &mut Vec<Effect>,
+) {
     let Some(Popup::Working(working)) = &model.popup else { return };
     if working.job != job {
         return;
@@ -101,14 +134,35 @@ pub(super) fn on_rendered(model: &mut Model, job: u64, outcome: Result<Arc<Rende
             } else {
                 Change::Add(path, rendered)
             };
-            let planned = Planned { change, old, command };
-            model.popup = Some(Popup::Confirm(Confirm { planned, yes: false }));
+            ask(model, Planned::new(change, old, command), effects);
         }
     }
 }
 
+/// Asks whether a change shall be made. What it would replace is read meanwhile.
+fn ask(model: &mut Model, planned: Planned, effects: &mut Vec<Effect>) {
+    if planned.old.is_some() {
+        effects.push(Effect::Server(ServerJob::Head(planned.path().clone())));
+    }
+    model.popup = Some(Popup::Confirm(Confirm { planned, choice: 0 }));
+}
+
+/// The head of what would be replaced was read.
+pub(super) fn on_head(model: &mut Model, path: &RoutePath, lines: Result<Vec<String>, String>) {
+    let asked = match &mut model.popup {
+        Some(Popup::Confirm(confirm)) => Some(&mut confirm.planned),
+        _ => None,
+    };
+    // Somebody may have staged it already.
+    let waiting = asked.into_iter().chain(model.changes.all_mut());
+    for planned in waiting.filter(|planned| planned.path() == path) {
+        planned.old_head = Some(lines.clone());
+        model.changed = true;
+    }
+}
+
 /// Asks whether the selected route shall be removed.
-pub(super) fn ask_to_remove(model: &mut Model) {
+pub(super) fn ask_to_remove(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(info) = model.routes.selected_route().cloned() else {
         return model.note(Level::Info, "select a route to remove; this is a folder");
     };
@@ -117,39 +171,5 @@ pub(super) fn ask_to_remove(model: &mut Model) {
     };
     let command =
         model.command("remove", &[format::shell_word(&format::typed_path(path.as_str()))]);
-    let planned = Planned { change: Change::Remove(path), old: Some(info), command };
-    model.popup = Some(Popup::Confirm(Confirm { planned, yes: false }));
-}
-
-fn carry_out(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(Popup::Confirm(confirm)) = model.popup.take() else { return };
-    effects.push(Effect::Server(ServerJob::Apply(Box::new(confirm.planned))));
-}
-
-/// A change was made, or refused.
-pub(super) fn on_applied(
-    model: &mut Model,
-    planned: &Planned,
-    outcome: Result<(), String>,
-    effects: &mut Vec<Effect>,
-) {
-    let path = planned.path();
-    let old_bytes = planned.old.as_ref().map(|old| format::bytes(u64::from(old.body_bytes)));
-    let new_bytes = planned.rendered().map(|new| format::bytes(u64::from(new.body_bytes())));
-    let (level, text) = match (outcome, planned.kind()) {
-        (Err(why), Kind::Add) => (Level::Failed, format!("{path} was not added: {why}")),
-        (Err(why), Kind::Replace) => (Level::Failed, format!("{path} was not replaced: {why}")),
-        (Err(why), Kind::Remove) => (Level::Failed, format!("{path} was not removed: {why}")),
-        (Ok(()), Kind::Add) => {
-            (Level::Done, format!("added {path}, {}", new_bytes.unwrap_or_default()))
-        }
-        (Ok(()), Kind::Replace) => {
-            let (old, new) = (old_bytes.unwrap_or_default(), new_bytes.unwrap_or_default());
-            (Level::Done, format!("replaced {path}, {old} → {new}"))
-        }
-        (Ok(()), Kind::Remove) => (Level::Done, format!("removed {path}")),
-    };
-    model.log(level, text, Some(planned.command.clone()));
-    model.changed = true;
-    effects.push(Effect::Server(ServerJob::Routes));
+    ask(model, Planned::new(Change::Remove(path), Some(info), command), effects);
 }

@@ -1,12 +1,18 @@
 //! The only place where the model changes: a message comes in, wishes go out.
 
 mod changes;
+mod commit;
+mod palette;
 mod panels;
 mod picker;
 mod popups;
 mod replay;
 
-use std::{sync::Arc, time::SystemTime};
+pub(crate) use self::commit::leave;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -14,10 +20,17 @@ use super::{
     Exit, Leaving, format,
     keys::{self, Action, Scope},
     message::{Effect, Message, ServerJob},
-    model::{Health, Level, Model, Popup},
+    model::{FLOWS_READ, Health, Level, Model, Popup, scrolled},
+    rates::Trend,
     view::areas::Areas,
 };
-use crate::server::{RouteInfo, Sample};
+use crate::server::{Flows, RouteInfo, Sample, Surroundings};
+
+/// Ticks from one look around to the next.
+const LOOK_AROUND_TICKS: u64 = 8;
+
+/// Ticks from one reading of the flows to the next.
+const FLOWS_TICKS: u64 = 4;
 
 /// Changes the model by what happened, and tells what is to be done about it.
 pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
@@ -31,28 +44,34 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             model.changed = true;
         }
         Message::Tick(now) => on_tick(model, now, &mut effects),
+        Message::Spent { at, cpu } => on_spent(model, at, cpu),
         Message::Sampled(outcome) => on_sample(model, outcome, &mut effects),
+        Message::LookedAround(outcome) => on_looked_around(model, outcome),
+        Message::Flows(outcome) => on_flows(model, outcome),
         Message::Routes(outcome) => on_routes(model, outcome),
-        Message::Applied { planned, outcome } => {
-            changes::on_applied(model, &planned, outcome, &mut effects);
-        }
+        Message::Head { path, lines } => changes::on_head(model, &path, lines),
+        Message::Committed(committed) => commit::on_committed(model, *committed, &mut effects),
         Message::Played(playing) => replay::on_played(model, *playing, &mut effects),
         Message::Saved { file, outcome } => replay::on_saved(model, &file, outcome),
         Message::Listed { folder, entries } => picker::on_listed(model, &folder, entries),
-        Message::Rendered { job, outcome } => changes::on_rendered(model, job, outcome),
+        Message::Rendered { job, outcome } => {
+            changes::on_rendered(model, job, outcome, &mut effects);
+        }
     }
     if model.changed {
         let areas = Areas::of(model);
         model.routes.scroll(areas.route_rows());
         model.reasons.scroll(areas.reason_rows());
+        let flows = &mut model.flows;
+        let height = areas.flow_rows();
+        flows.offset = scrolled(flows.offset, flows.selected, flows.clients.len(), height);
     }
     effects
 }
 
 fn on_key(model: &mut Model, key: KeyEvent, effects: &mut Vec<Effect>) {
     let scope = model.scope();
-    let on_panel = matches!(scope, Scope::Routes | Scope::Reasons | Scope::Chart);
-    let replaying = on_panel && model.leaving == Leaving::Replay;
+    let replaying = scope.is_panel() && model.leaving == Leaving::Replay;
     let played = replaying.then(|| keys::lookup(Scope::Replay, &key)).flatten();
     if let Some(action) = played.or_else(|| keys::lookup(scope, &key)) {
         model.changed = true;
@@ -73,6 +92,7 @@ fn on_text(model: &mut Model, text: &str, effects: &mut Vec<Effect>) {
             model.routes.refilter();
         }
         (Scope::Picker, Some(Popup::Picker(open))) => picker::on_text(open, text, effects),
+        (Scope::Palette, Some(Popup::Palette(open))) => palette::on_text(open, text),
         (Scope::Path, Some(Popup::Path(form))) => {
             form.field.insert(text);
             form.error = None;
@@ -91,15 +111,23 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
         Action::Save => replay::save(model, effects),
         _ if replay::refuses(model, action) => {}
         _ => match scope {
-            Scope::Routes | Scope::Reasons | Scope::Chart | Scope::Replay => {
+            Scope::Routes
+            | Scope::Reasons
+            | Scope::Rates
+            | Scope::Cpus
+            | Scope::Flows
+            | Scope::Replay => {
                 panels::on_action(model, action, effects);
             }
             Scope::Filter => panels::on_filter_action(model, action),
+            Scope::Palette => palette::on_action(model, action, effects),
             Scope::Picker => picker::on_action(model, action, effects),
             Scope::Path | Scope::Confirm | Scope::Working => {
                 changes::on_action(model, action, effects);
             }
-            Scope::Exit | Scope::Reading => popups::on_action(model, action, effects),
+            Scope::Exit | Scope::Reading | Scope::Issues | Scope::Staged | Scope::Undo => {
+                popups::on_action(model, action, effects)
+            }
         },
     }
 }
@@ -118,12 +146,60 @@ fn on_tick(model: &mut Model, now: SystemTime, effects: &mut Vec<Effect>) {
         let before = uptime(model);
         model.now = now;
         model.changed |= uptime(model) != before;
+        // A countdown goes on while a screen is paused.
+        model.changed |= model.changes.trial.is_some();
+        commit::on_time(model, effects);
     }
     // A sample that takes longer than a tick is waited for, not asked for again.
     if !model.sampling {
         model.sampling = true;
         let job = if replaying { ServerJob::Play(None) } else { ServerJob::Sample };
         effects.push(Effect::Server(job));
+    }
+    if !model.looking_around && model.ticks.is_multiple_of(LOOK_AROUND_TICKS) {
+        model.looking_around = true;
+        effects.push(Effect::Server(ServerJob::LookAround));
+    }
+    if !model.flows.asked && model.ticks.is_multiple_of(FLOWS_TICKS) {
+        ask_for_flows(model, effects);
+    }
+    model.ticks += 1;
+}
+
+/// Flows cost more to read than counters, so they are read only while somebody looks.
+fn ask_for_flows(model: &mut Model, effects: &mut Vec<Effect>) {
+    let looks =
+        Areas::of(model).flows.is_some() || matches!(model.popup, Some(Popup::Client { .. }));
+    if looks && !model.paused {
+        model.flows.asked = true;
+        effects.push(Effect::Server(ServerJob::Flows(FLOWS_READ)));
+    }
+}
+
+fn on_spent(model: &mut Model, at: Duration, cpu: Duration) {
+    let before = model.own_cost.share();
+    model.own_cost.push(at, cpu);
+    model.changed |= format::share(before) != format::share(model.own_cost.share());
+}
+
+fn on_looked_around(model: &mut Model, outcome: Result<Surroundings, String>) {
+    model.looking_around = false;
+    // Whoever cannot look around cannot sample either, and that is said.
+    let Ok(around) = outcome else { return };
+    model.around.push(around);
+    // An alarm is raised also while the screen is paused.
+    model.changed |= model.paused || !model.shown_around.shows_as(&model.around);
+    if !model.paused {
+        model.shown_around = model.around.clone();
+    }
+}
+
+fn on_flows(model: &mut Model, outcome: Result<Flows, String>) {
+    model.flows.asked = false;
+    if !model.paused {
+        let keep_order = model.frozen;
+        model.flows.take(outcome, keep_order);
+        model.changed = true;
     }
 }
 
@@ -149,8 +225,10 @@ fn on_sample(model: &mut Model, outcome: Result<Sample, String>, effects: &mut V
         effects.push(Effect::Server(ServerJob::Routes));
     }
     let readings = Arc::new(model.meter.read(&sample));
+    let issues = model.issues();
     let moved = differs(&readings, &model.latest);
     model.latest = Arc::clone(&readings);
+    model.changed |= model.issues() != issues;
     if !model.paused {
         show_latest(model);
         model.changed |= moved;
@@ -160,18 +238,32 @@ fn on_sample(model: &mut Model, outcome: Result<Sample, String>, effects: &mut V
 /// Whether anything but the time of reading is new.
 fn differs(a: &super::rates::Readings, b: &super::rates::Readings) -> bool {
     a.totals != b.totals
-        || a.routes != b.routes
+        || (!Arc::ptr_eq(&a.routes, &b.routes) && a.routes != b.routes)
         // A chart without a curve looks the same wherever it is scrolled to.
         || (!Arc::ptr_eq(&a.history, &b.history)
             && a.history.iter().any(|point| point.requests > 0 || point.bytes > 0))
         || a.increase.map(|rise| rise.by) != b.increase.map(|rise| rise.by)
+        // Means go on falling long after the last request; once a second is often enough.
+        || (!Arc::ptr_eq(&a.trends, &b.trends)
+            && a.figures.map(shown_trend) != b.figures.map(shown_trend))
 }
 
-/// Puts the latest readings on the screen. Rows keep their order.
+/// A trend as it is shown, which stands still once nothing moves.
+fn shown_trend(trend: Trend) -> [String; 4] {
+    let [a, b, c] = trend.means();
+    [a, b, c, trend.peak()].map(format::rate)
+}
+
+/// Puts the latest readings on the screen.
 fn show_latest(model: &mut Model) {
-    model.shown = Arc::clone(&model.latest);
+    let before = std::mem::replace(&mut model.shown, Arc::clone(&model.latest));
+    model.shown_around = model.around.clone();
     model.routes.tree.read(&model.shown);
-    model.reasons.lay_out(&model.shown);
+    model.reasons.lay_out(&model.shown, model.frozen);
+    // Once a second is often enough for rows to move.
+    if !model.frozen && !Arc::ptr_eq(&before.trends, &model.shown.trends) {
+        model.routes.sort_again();
+    }
 }
 
 fn lose(model: &mut Model, why: String) {

@@ -1,34 +1,59 @@
-//! Keys on the panels: routes, reasons, chart.
+//! Keys on the panels.
 
-use super::{changes, picker, show_latest};
+use super::{ask_for_flows, changes, commit, picker, show_latest};
 use crate::tui::{
     keys::Action,
     message::Effect,
-    model::{Level, Model, Panel, Popup},
+    model::{CURVES, Level, Listed, Model, Palette, Panel, Popup},
     view::areas::Areas,
 };
 
 /// A key on whichever panel has the focus.
 pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     match action {
-        Action::NextPanel => turn(model, 1),
-        Action::PreviousPanel => turn(model, Panel::ALL.len() - 1),
-        Action::Show(panel) => model.focus = panel,
+        Action::NextPanel => turn(model, 1, effects),
+        Action::PreviousPanel => turn(model, Panel::ALL.len() - 1, effects),
+        Action::Show(panel) => show(model, panel, effects),
         Action::Pause => pause(model),
+        Action::Freeze => freeze(model),
+        Action::Issues => model.popup = Some(Popup::Issues { selected: 0 }),
+        Action::Staged => commit::list(model, Listed::Staged, effects),
+        Action::Undo => commit::undo(model, effects),
+        Action::Keep => commit::keep(model),
+        Action::Palette => model.popup = Some(Popup::Palette(Palette::default())),
         Action::Help => model.popup = Some(Popup::Help { scroll: 0 }),
         Action::Log => model.popup = Some(Popup::Log { scroll: 0 }),
         Action::Cancel => clear(model),
         _ => match model.focus {
             Panel::Routes => on_routes(model, action, effects),
             Panel::Reasons => on_reasons(model, action),
-            Panel::Chart => on_chart(model, action),
+            Panel::Rates => on_chart(model, action),
+            Panel::Cpus => {}
+            Panel::Flows => on_flows(model, action),
         },
     }
 }
 
-fn turn(model: &mut Model, by: usize) {
+fn turn(model: &mut Model, by: usize, effects: &mut Vec<Effect>) {
     let at = Panel::ALL.iter().position(|panel| *panel == model.focus).unwrap_or(0);
-    model.focus = Panel::ALL[(at + by) % Panel::ALL.len()];
+    show(model, Panel::ALL[(at + by) % Panel::ALL.len()], effects);
+}
+
+pub(super) fn show(model: &mut Model, panel: Panel, effects: &mut Vec<Effect>) {
+    model.focus_on(panel);
+    if !model.flows.asked && panel == Panel::Flows {
+        ask_for_flows(model, effects);
+    }
+}
+
+fn freeze(model: &mut Model) {
+    model.frozen = !model.frozen;
+    let text = if model.frozen {
+        "rows keep their order; f lets them go on"
+    } else {
+        "rows are ordered by what they show; f keeps them where they are"
+    };
+    model.note(Level::Info, text);
 }
 
 fn pause(model: &mut Model) {
@@ -60,7 +85,7 @@ fn on_routes(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::Enter => open(model),
         Action::Add => picker::open_to_add(model, effects),
         Action::Replace => picker::open_to_replace(model, effects),
-        Action::Remove => changes::ask_to_remove(model),
+        Action::Remove => changes::ask_to_remove(model, effects),
         _ => routes.step(steps(action, page)),
     }
 }
@@ -143,19 +168,34 @@ pub(super) fn on_filter_action(model: &mut Model, action: Action) {
 
 fn on_reasons(model: &mut Model, action: Action) {
     let page = Areas::of(model).reason_rows().max(1) as isize;
-    let shown = std::sync::Arc::clone(&model.shown);
+    let (shown, frozen) = (std::sync::Arc::clone(&model.shown), model.frozen);
     let reasons = &mut model.reasons;
     match action {
         Action::AllReasons => {
             reasons.with_uncounted = !reasons.with_uncounted;
-            reasons.lay_out(&shown);
+            reasons.lay_out(&shown, frozen);
         }
         Action::Enter => {
             if let Some(cause) = reasons.rows.get(reasons.selected) {
-                model.popup = Some(Popup::Cause(*cause));
+                model.popup = Some(Popup::Cause { cause: *cause, scroll: 0 });
             }
         }
+        Action::Outside => model.popup = Some(Popup::Outside { scroll: 0 }),
         _ => reasons.step(steps(action, page)),
+    }
+}
+
+fn on_flows(model: &mut Model, action: Action) {
+    let page = Areas::of(model).flow_rows().max(1) as isize;
+    let flows = &mut model.flows;
+    match action {
+        Action::Sort => flows.sort_next(),
+        Action::Enter => {
+            if let Some(client) = flows.clients.get(flows.selected) {
+                model.popup = Some(Popup::Client { client: client.key, scroll: 0 });
+            }
+        }
+        _ => flows.step(steps(action, page)),
     }
 }
 
@@ -163,6 +203,8 @@ fn on_chart(model: &mut Model, action: Action) {
     match action {
         Action::ZoomIn => model.chart.zoom_in(),
         Action::ZoomOut => model.chart.zoom_out(),
+        Action::Left => model.chart.turn(CURVES - 1),
+        Action::Right => model.chart.turn(1),
         _ => {}
     }
 }

@@ -1,11 +1,11 @@
 //! Keys on popups that are read, and on the exit question.
 
-use super::panels::steps;
+use super::{commit, panels::steps};
 use crate::tui::{
     Exit,
     keys::Action,
     message::Effect,
-    model::{Model, Popup},
+    model::{Issue, Model, Popup},
     view,
 };
 
@@ -15,6 +15,10 @@ pub(crate) const EXIT_CHOICES: usize = 3;
 pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     match model.popup {
         Some(Popup::Exit { choice }) => on_exit(model, choice, action, effects),
+        Some(Popup::Changes { listed, selected }) => {
+            commit::on_list(model, listed, selected, action, effects);
+        }
+        Some(Popup::Issues { selected }) => on_issues(model, selected, action),
         _ => on_reading(model, action),
     }
 }
@@ -33,6 +37,24 @@ fn on_exit(model: &mut Model, choice: usize, action: Action, effects: &mut Vec<E
             _ => {}
         },
         _ => {}
+    }
+}
+
+fn on_issues(model: &mut Model, selected: usize, action: Action) {
+    let issues = model.issues();
+    let last = issues.len().saturating_sub(1);
+    match (action, issues.get(selected.min(last))) {
+        (Action::Cancel, _) => model.popup = None,
+        (Action::Enter, Some(Issue::Fault(cause, _))) => {
+            model.popup = Some(Popup::Cause { cause: *cause, scroll: 0 });
+        }
+        (Action::Enter, Some(Issue::Lint(lint))) => {
+            model.popup = Some(Popup::Lint { lint: lint.clone(), scroll: 0 });
+        }
+        _ => {
+            let selected = selected.saturating_add_signed(steps(action, 10)).min(last);
+            model.popup = Some(Popup::Issues { selected });
+        }
     }
 }
 

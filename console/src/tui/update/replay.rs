@@ -16,7 +16,11 @@ use crate::{
 
 /// Says no to keys that would change what is served, if there is nothing but a recording.
 pub(super) fn refuses(model: &mut Model, key: Key) -> bool {
-    let refused = model.replay.is_some() && matches!(key, Key::Add | Key::Replace | Key::Remove);
+    let refused = model.replay.is_some()
+        && matches!(
+            key,
+            Key::Add | Key::Replace | Key::Remove | Key::Staged | Key::Undo | Key::Keep
+        );
     if refused {
         model.note(Level::Info, "this is a recording: nothing can be changed in it");
     }
@@ -28,6 +32,7 @@ pub(super) fn on_played(model: &mut Model, mut playing: Playing, effects: &mut V
     model.sampling = false;
     if playing.anew {
         model.meter = Meter::new();
+        model.marks.clear();
         model.latest = Arc::default();
         model.health = Health::Waiting;
         model.routes_revision = None;
@@ -54,7 +59,7 @@ fn note(action: &Action) -> Note {
         Some(user) => format!("{} ({user})", action.text),
         None => action.text.clone(),
     };
-    Note { level, at: action.at, text, command: action.command.clone() }
+    Note { level, at: action.at, text, before: None, command: action.command.clone() }
 }
 
 /// Has the black box copied to a file in the folder that the console was started in.

@@ -4,24 +4,34 @@
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
+use super::figures::FigureRows;
 use crate::tui::model::{Health, Model, Panel};
 
 /// Rows of the file picker's list.
 pub(crate) const PICKER_ROWS: usize = 12;
 
-/// From these sizes on, all panels are shown at once.
+/// From these sizes on, several panels are shown at once.
 const WIDE: (u16, u16) = (130, 34);
+
+/// Columns of the panel beside the routes.
+const SIDE_WIDTH: u16 = 72;
+
+/// From so many rows on, the header has sums besides rates.
+const SUMS_FROM_ROWS: u16 = 28;
 
 /// The parts of the screen. A panel that is not shown has no area.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Areas {
     pub(crate) state: Rect,
+    pub(crate) facts: Rect,
     pub(crate) alarm: Rect,
-    pub(crate) tiles: Rect,
-    pub(crate) tabs: Option<Rect>,
+    pub(crate) figures: Rect,
+    pub(crate) tabs: Rect,
     pub(crate) routes: Option<Rect>,
     pub(crate) reasons: Option<Rect>,
-    pub(crate) chart: Option<Rect>,
+    pub(crate) rates: Option<Rect>,
+    pub(crate) cpus: Option<Rect>,
+    pub(crate) flows: Option<Rect>,
     pub(crate) message: Rect,
     pub(crate) footer: Rect,
     /// Where popups may be: over the panels, never over state, alarms, messages and keys.
@@ -33,35 +43,64 @@ impl Areas {
     pub(crate) fn of(model: &Model) -> Self {
         let screen = Rect::new(0, 0, model.size.0, model.size.1);
         let wide = screen.width >= WIDE.0 && screen.height >= WIDE.1;
-        let alarmed = matches!(model.health, Health::Lost(_)) || !model.rising_faults().is_empty();
-        let [state, alarm, tiles, tabs, body, message, footer] =
+        let alarmed = matches!(model.health, Health::Lost(_)) || !model.issues().is_empty();
+        let figures = match (wide, screen.height >= SUMS_FROM_ROWS) {
+            _ if model.focus == Panel::Rates => FigureRows::All,
+            (true, _) => FigureRows::All,
+            (false, true) => FigureRows::RateAndSum,
+            (false, false) => FigureRows::Rate,
+        };
+        let [state, facts, alarm, figures, tabs, body, message, footer] =
             screen.layout(&Layout::vertical([
                 Constraint::Length(1),
+                Constraint::Length(1),
                 Constraint::Length(u16::from(alarmed)),
-                Constraint::Length(if wide { 4 } else { 2 }),
-                Constraint::Length(u16::from(!wide)),
+                Constraint::Length(figures.height()),
+                Constraint::Length(1),
                 Constraint::Fill(1),
                 Constraint::Length(1),
                 Constraint::Length(1),
             ]));
-        let popups = body;
-        let areas = Self { popups, state, alarm, tiles, message, footer, ..Self::default() };
+        let mut areas = Self {
+            popups: body,
+            state,
+            facts,
+            alarm,
+            figures,
+            tabs,
+            message,
+            footer,
+            ..Self::default()
+        };
         if wide {
-            let [top, chart] = body.layout(&Layout::vertical([
+            let [top, rates] = body.layout(&Layout::vertical([
                 Constraint::Fill(1),
                 Constraint::Length((body.height / 3).clamp(10, 18)),
             ]));
-            let [routes, reasons] =
-                top.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(64)]));
-            let [routes, reasons, chart] = [routes, reasons, chart].map(Some);
-            return Self { routes, reasons, chart, ..areas };
+            let [routes, side] = top
+                .layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(SIDE_WIDTH)]));
+            areas.put(Panel::Routes, routes);
+            areas.put(model.side, side);
+            areas.put(Panel::Rates, rates);
+        } else {
+            areas.put(model.focus, body);
         }
-        let areas = Self { tabs: Some(tabs), ..areas };
-        match model.focus {
-            Panel::Routes => Self { routes: Some(body), ..areas },
-            Panel::Reasons => Self { reasons: Some(body), ..areas },
-            Panel::Chart => Self { chart: Some(body), ..areas },
+        areas
+    }
+
+    fn put(&mut self, panel: Panel, area: Rect) {
+        match panel {
+            Panel::Routes => self.routes = Some(area),
+            Panel::Reasons => self.reasons = Some(area),
+            Panel::Rates => self.rates = Some(area),
+            Panel::Cpus => self.cpus = Some(area),
+            Panel::Flows => self.flows = Some(area),
         }
+    }
+
+    /// How many clients fit: less a frame, a heading and the line below.
+    pub(crate) fn flow_rows(&self) -> usize {
+        self.flows.map_or(0, |area| area.height.saturating_sub(4).into())
     }
 
     /// How many routes fit: less a frame and a heading.

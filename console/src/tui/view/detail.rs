@@ -11,8 +11,10 @@ use super::popup::Page;
 use crate::{
     server::{RouteInfo, RouteName},
     tui::{
+        advice::{self, Advice},
         format,
-        model::{Cause, Model},
+        model::{Cause, Lint, Model},
+        rates::{MEANS_S, RouteTrend, Trend},
         theme,
         tree::{fixed_label, fixed_name},
     },
@@ -46,11 +48,11 @@ pub(super) fn route(model: &Model, index: u32, scroll: usize) -> Page {
     let reading = model.shown.routes.get(&index).copied().unwrap_or_default();
     let mut lines = vec![
         styled("hits", format::exact(reading.hits), theme::STRONG),
-        line("", format::rate(reading.hits_per_s)),
-        styled("delivered", format!("{} bytes", format::exact(reading.bytes)), theme::STRONG),
-        line("", format::byte_rate(reading.bytes_per_s)),
+        line("delivered", format!("{} bytes", format::exact(reading.bytes))),
         Line::default(),
     ];
+    lines.extend(rates(model, index));
+    lines.push(Line::default());
     lines.extend(response(info));
     lines.push(Line::default());
     lines.extend(origin(model, info));
@@ -102,8 +104,29 @@ fn origin(model: &Model, info: &RouteInfo) -> Vec<Line<'static>> {
     lines
 }
 
-/// What a reason means.
-pub(super) fn cause(model: &Model, cause: Cause) -> Page {
+/// How often a route is asked for, now and over longer times.
+fn rates(model: &Model, index: u32) -> [Line<'static>; 4] {
+    let reading = model.shown.routes.get(&index).copied().unwrap_or_default();
+    let trend = model.shown.trends.get(&index).copied().unwrap_or_else(RouteTrend::new);
+    let cells = |texts: [String; 5]| {
+        let texts = texts.map(|text| super::right(&text, 10));
+        texts.concat()
+    };
+    let row = |now, trend: &Trend, text: fn(Option<f64>) -> String| {
+        let [a, b, c] = trend.means();
+        cells([now, a, b, c, trend.peak()].map(text))
+    };
+    let [a, b, c] = MEANS_S.map(|window_s| format!("{window_s} s"));
+    [
+        styled("", cells(["now".into(), a, b, c, "peak".into()]), theme::FAINT),
+        line("hits/s", row(reading.hits_per_s, &trend.hits, format::rate)),
+        line("bytes/s", row(reading.bytes_per_s, &trend.bytes, format::byte_rate)),
+        styled("last 30 s", format!("  {}", format::spark(&trend.spark)), theme::REQUESTS),
+    ]
+}
+
+/// What a reason means, what usually causes it, and what to do.
+pub(super) fn cause(model: &Model, cause: Cause, scroll: usize) -> Page {
     let (sign, severity, style) = theme::severity(cause.severity());
     let (count, per_s) = cause.counted(&model.shown);
     let what = match cause {
@@ -118,17 +141,39 @@ pub(super) fn cause(model: &Model, cause: Cause) -> Page {
         Cause::Egress(_) => "the egress program, once per clone".into(),
         Cause::Refusal(refusal) => fixed_label(refusal.route()),
     };
-    let mut lines = vec![Line::default()];
-    lines.extend(wrapped(cause.explanation(), 68));
+    let mut lines = advice_lines(&cause.advice());
     lines.extend([
-        Line::default(),
         styled("severity", format!("{sign} {severity}"), style),
         line(what, by),
         styled("counted", format::exact(count), theme::STRONG),
         line("rate", format::rate(per_s)),
-        Line::default(),
+        styled("last 30 s", format::spark(&cause.spark(&model.shown)), theme::REQUESTS),
     ]);
-    Page { title: cause.name().into(), lines, width: 74, scroll: 0 }
+    Page { title: cause.name().into(), lines, width: 76, scroll }
+}
+
+/// What something odd means, what usually causes it, and what to do.
+pub(super) fn lint(model: &Model, lint: &Lint, scroll: usize) -> Page {
+    let (sign, severity, style) = theme::severity(lint.severity());
+    let mut lines = advice_lines(&advice::lint(lint, &model.identity));
+    lines.push(styled("severity", format!("{sign} {severity}"), style));
+    Page { title: lint.name().into(), lines, width: 76, scroll }
+}
+
+fn advice_lines(advice: &Advice) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for (name, text) in [
+        ("what it means", &advice.meaning),
+        ("usual cause", &advice.cause),
+        ("what to do", &advice.mend),
+    ] {
+        for (row, text) in wrapped(text, 56).into_iter().enumerate() {
+            let text = text.spans.into_iter().map(|span| span.content).collect::<String>();
+            lines.push(line(if row == 0 { name } else { "" }, text.trim_start().to_owned()));
+        }
+        lines.push(Line::default());
+    }
+    lines
 }
 
 /// A word that is too long for a line, such as a path, in pieces that are not.

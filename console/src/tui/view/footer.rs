@@ -10,20 +10,35 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::areas::Areas;
 use crate::tui::{
-    Leaving,
+    Leaving, format,
     keys::{self, Scope},
-    model::{Level, Model, Note},
+    model::{Level, Model, Note, Trial},
     theme,
 };
 
 pub(super) fn draw(model: &Model, areas: &Areas, frame: &mut Frame<'_>) {
-    if let Some(note) = &model.note {
+    if let Some(trial) = &model.changes.trial {
+        on_trial(trial, model, frame, areas.message);
+    } else if let Some(note) = &model.note {
         message(note, frame, areas.message);
     } else if model.leaving == Leaving::StopsServing {
         let text = " leaving stops the server and removes everything that was made for it";
         frame.render_widget(Line::styled(text, theme::FAINT), areas.message);
     }
     hints(model, frame, areas.footer);
+}
+
+/// What is on trial, and how long it still is.
+fn on_trial(trial: &Trial, model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let keys = "   K keeps it, u takes it back";
+    let left = format!(" ◆ taken back in {} s: ", trial.left_s(model.now));
+    let room = usize::from(area.width).saturating_sub(left.width() + keys.width());
+    let line = Line::from(vec![
+        Span::styled(left, theme::WARNING),
+        Span::raw(format::cut(&trial.what, room)),
+        Span::styled(keys, theme::KEY),
+    ]);
+    frame.render_widget(line, area);
 }
 
 /// A note, and, if there is room, the command that does the same.
@@ -60,8 +75,7 @@ pub(super) fn sign(level: Level) -> (&'static str, ratatui::style::Style) {
 /// else then is named once.
 fn hinted(model: &Model) -> impl Iterator<Item = (String, &'static str)> {
     let scope = model.scope();
-    let on_panel = matches!(scope, Scope::Routes | Scope::Reasons | Scope::Chart);
-    let replaying = model.leaving == Leaving::Replay && on_panel;
+    let replaying = model.leaving == Leaving::Replay && scope.is_panel();
     let first: Vec<_> = if replaying { keys::hints(Scope::Replay).collect() } else { Vec::new() };
     let taken: Vec<String> = first.iter().map(|(key, _)| key.clone()).collect();
     let changes = ["add", "replace", "remove"];

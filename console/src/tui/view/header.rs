@@ -1,30 +1,32 @@
-//! The top of the screen: whose server this is, whether it serves, and how fast.
+//! The top of the screen: whose server this is, whether it serves, how fast, and what is wrong.
 
 use ratatui::{
     Frame,
-    layout::{Constraint, Layout, Rect},
-    style::Style,
+    layout::Rect,
     text::{Line, Span},
 };
-use zeroserve_shared::counters::Counters;
+use unicode_width::UnicodeWidthStr as _;
+use zeroserve_shared::reason::Severity;
 
-use super::{areas::Areas, pair};
-use crate::tui::{
-    format,
-    model::{Health, Model, Panel},
-    theme,
-    update::uptime,
+use super::{areas::Areas, figures, pair};
+use crate::{
+    server::Usage,
+    tui::{
+        format,
+        model::{Health, Issue, Model, Panel},
+        theme,
+        update::uptime,
+    },
 };
 
 pub(super) fn draw(model: &Model, areas: &Areas, frame: &mut Frame<'_>) {
     state(model, frame, areas.state);
+    facts(model, frame, areas.facts);
     if areas.alarm.height > 0 {
         alarm(model, frame, areas.alarm);
     }
-    tiles(model, frame, areas.tiles);
-    if let Some(area) = areas.tabs {
-        tabs(model, frame, area);
-    }
+    figures::draw(model, frame, areas.figures);
+    tabs(model, frame, areas.tabs);
 }
 
 fn state(model: &Model, frame: &mut Frame<'_>, area: Rect) {
@@ -39,10 +41,13 @@ fn state(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         None => (sign, style),
     };
     let identity = &model.identity;
+    let interface = model.shown_around.now.interface.as_ref();
+    let mode = interface.and_then(|interface| interface.mode).unwrap_or(identity.mode);
     let mode = match &identity.driver {
-        Some(driver) => format!("{} ({driver})", identity.mode),
-        None => identity.mode.to_owned(),
+        Some(driver) => format!("{mode} ({driver})"),
+        None => mode.to_owned(),
     };
+    let program = model.shown_around.now.program_id.unwrap_or(identity.program_id);
     let mut spans = vec![
         Span::styled(sign, style),
         Span::styled(format!(" {} ", identity.interface), theme::STRONG),
@@ -55,79 +60,83 @@ fn state(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         spans.push(Span::raw(format!("   {position} of {length}   ×{}   ", playing.speed)));
     }
     spans.extend(pair("mode", mode, theme::PLAIN));
-    spans.extend(pair("program", identity.program_id.to_string(), theme::PLAIN));
+    spans.extend(pair("program", program.to_string(), theme::PLAIN));
     spans.extend(pair("port", identity.port.to_string(), theme::PLAIN));
     spans.extend(pair("up", uptime(model), theme::PLAIN));
-    if area.width >= 120 {
-        let routes = model.routes.infos.len() as u64;
-        let routes = format!(
-            "{} of {}",
-            format::exact(routes),
-            format::exact(identity.route_capacity.into())
-        );
-        spans.extend(pair("routes", routes, theme::PLAIN));
-    }
     frame.render_widget(Line::from(spans), area);
-    if model.paused {
-        frame.render_widget(Line::styled(" PAUSED ", theme::SELECTED).right_aligned(), area);
-    }
 }
 
-/// What must not be overlooked: the server is lost, or faults are being counted.
+/// What there is, what a packet costs, and what the console does. What is last is left out where
+/// there is no room for it.
+fn facts(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let around = &model.shown_around;
+    let of = |used: u64, capacity: u64| {
+        format!("{} of {}", format::exact(used), format::exact(capacity))
+    };
+    let flows = around
+        .now
+        .flows
+        .map_or(format::NONE.into(), |usage: Usage| of(usage.used.into(), usage.capacity.into()));
+    let cost = around.ns_per_packet().map_or_else(|| "not measured".into(), format::exact);
+    let routes = of(model.published().into(), model.identity.route_capacity.into());
+    let pairs = [
+        ("flows", flows),
+        ("ns/packet", cost),
+        ("console", format!("{} CPU", format::share(model.own_cost.share()))),
+        ("routes", routes),
+    ];
+    let mut spans = vec![Span::raw(" ")];
+    let mut room = usize::from(area.width).saturating_sub(1 + marks_width(model));
+    for (name, value) in pairs {
+        let Some(rest) = room.checked_sub(name.width() + value.width() + 4) else { break };
+        room = rest;
+        spans.extend(pair(name, value, theme::PLAIN));
+    }
+    frame.render_widget(Line::from(spans), area);
+    let marks = marks(model).into_iter().map(|mark| Span::styled(mark, theme::SELECTED));
+    frame.render_widget(Line::from_iter(marks).right_aligned(), area);
+}
+
+/// What somebody did to the screen and should not forget.
+fn marks(model: &Model) -> Vec<String> {
+    let staged = model.changes.staged.len();
+    let staged = (staged > 0).then(|| format!(" {staged} STAGED "));
+    let frozen = model.frozen.then(|| " ROWS FROZEN ".to_owned());
+    let paused = model.paused.then(|| " PAUSED ".to_owned());
+    [staged, frozen, paused].into_iter().flatten().collect()
+}
+
+fn marks_width(model: &Model) -> usize {
+    marks(model).iter().map(|mark| mark.width()).sum()
+}
+
+/// What must not be overlooked: the server is lost, faults are being counted, or something around
+/// the server is odd.
 fn alarm(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let issues = model.issues();
+    let worst = issues.first().map_or(Severity::Fault, Issue::severity);
+    let (sign, _, style) = theme::severity(worst);
+    let style = if worst == Severity::Fault { theme::ALARM } else { style };
     let text = if let Health::Lost(why) = &model.health {
         format!(" ✗ {why} (values are the last known)")
     } else {
-        let faults: Vec<_> = model
-            .rising_faults()
-            .into_iter()
-            .map(|(cause, per_s)| format!("{} {}", cause.name(), format::rate(Some(per_s))))
-            .collect();
-        format!(" ▲ FAULT  {}", faults.join(", "))
+        let word = match worst {
+            Severity::Fault => "FAULT",
+            Severity::Refused => "WARNING",
+            Severity::Normal => "NOTE",
+        };
+        let names = issues.iter().map(|issue| match issue {
+            Issue::Fault(cause, per_s) => {
+                format!("{} {}", cause.name(), format::rate(Some(*per_s)))
+            }
+            Issue::Lint(lint) => lint.name().to_owned(),
+        });
+        let names: Vec<_> = names.collect();
+        let names = format::cut(&names.join(", "), usize::from(area.width).saturating_sub(26));
+        format!(" {sign} {word}  {names}   (i explains)")
     };
-    let text = format!("{text:<width$}", width = area.width.into());
-    frame.render_widget(Line::styled(text, theme::ALARM), area);
-}
-
-/// One figure of the header.
-struct Tile {
-    name: &'static str,
-    /// The figure, from the counters.
-    pick: fn(&Counters) -> u64,
-    is_bytes: bool,
-    style: Style,
-}
-
-const TILES: [Tile; 6] = [
-    Tile { name: "requests", pick: |c| c.requests, is_bytes: false, style: theme::REQUESTS },
-    Tile { name: "bytes out", pick: |c| c.bytes_out, is_bytes: true, style: theme::BYTES },
-    Tile { name: "packets in", pick: |c| c.packets_in, is_bytes: false, style: theme::PLAIN },
-    Tile { name: "packets out", pick: |c| c.packets_out, is_bytes: false, style: theme::PLAIN },
-    Tile { name: "new flows", pick: |c| c.flows_created, is_bytes: false, style: theme::PLAIN },
-    Tile { name: "ended flows", pick: |c| c.flows_removed, is_bytes: false, style: theme::PLAIN },
-];
-
-fn tiles(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    // On a high screen a blank line sets the figures apart.
-    let area = if area.height >= 4 { Rect { y: area.y + 1, height: 3, ..area } } else { area };
-    let columns = area.layout::<6>(&Layout::horizontal([Constraint::Fill(1); 6]));
-    for (tile, column) in TILES.iter().zip(columns) {
-        let rate = model.shown.per_s(tile.pick);
-        let rate = if tile.is_bytes { format::byte_rate(rate) } else { format::rate(rate) };
-        let total = model.shown.total(tile.pick).map_or_else(
-            || format::NONE.into(),
-            |total| if tile.is_bytes { format::bytes(total) } else { format::count(total) },
-        );
-        let bold = tile.style.patch(theme::STRONG);
-        let lines = [
-            Line::styled(format!(" {}", tile.name), theme::FAINT),
-            Line::styled(format!(" {rate}"), bold),
-            Line::styled(format!(" {total} in all"), theme::FAINT),
-        ];
-        for (line, row) in lines.into_iter().zip(column.rows()) {
-            frame.render_widget(line, row);
-        }
-    }
+    let width = usize::from(area.width);
+    frame.render_widget(Line::styled(format!("{text:<width$}"), style), area);
 }
 
 fn tabs(model: &Model, frame: &mut Frame<'_>, area: Rect) {

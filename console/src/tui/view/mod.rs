@@ -1,10 +1,15 @@
 //! Draws the model, and changes nothing but the scroll position of the tree.
 
 pub(crate) mod areas;
+mod changes;
 mod chart;
+mod cpus;
 mod detail;
+mod figures;
+mod flows;
 mod footer;
 mod header;
+mod outside;
 mod popup;
 mod questions;
 mod reasons;
@@ -40,6 +45,11 @@ pub(crate) fn view(model: &mut Model, frame: &mut Frame<'_>) {
 
 fn draw(model: &Model, tree: &mut TreeState<usize>, frame: &mut Frame<'_>) {
     let screen = frame.area();
+    if (screen.width, screen.height) != model.size {
+        // The terminal has another size since a moment ago; the message that says so is on its way,
+        // and what was laid out for the old size may lie outside the new one.
+        return;
+    }
     if screen.width < SMALLEST.0 || screen.height < SMALLEST.1 {
         let (columns, rows) = SMALLEST;
         let text = format!("The console needs {columns} columns and {rows} rows.");
@@ -53,13 +63,19 @@ fn draw(model: &Model, tree: &mut TreeState<usize>, frame: &mut Frame<'_>) {
         if let Some(area) = areas.reasons {
             reasons::draw(model, frame, area);
         }
-        if let Some(area) = areas.chart {
+        if let Some(area) = areas.rates {
             chart::draw(model, frame, area);
+        }
+        if let Some(area) = areas.cpus {
+            cpus::draw(model, frame, area);
+        }
+        if let Some(area) = areas.flows {
+            flows::draw(model, frame, area);
         }
         footer::draw(model, &areas, frame);
         popup::draw(model, frame, areas.popups);
     }
-    theme::finish(frame.buffer_mut(), model.ascii, model.colour);
+    theme::finish(frame.buffer_mut(), model.ascii, model.colour, model.theme);
 }
 
 /// The frame of a panel, which shows whether it has the focus.

@@ -7,11 +7,13 @@ use ratatui::{
     widgets::{Clear, Paragraph},
 };
 
-use super::{areas::Areas, centred, detail, footer, popup_frame, questions};
+use super::{
+    areas::Areas, centred, changes, detail, flows, footer, outside, popup_frame, questions,
+};
 use crate::tui::{
     format,
-    keys::{BINDINGS, Binding, Scope},
-    model::{Model, Popup},
+    keys::{self, Binding},
+    model::{Health, Model, Popup},
     theme,
 };
 
@@ -28,9 +30,14 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, ground: Rect) {
         None => {}
         Some(Popup::Picker(picker)) => questions::picker(picker, frame, ground),
         Some(Popup::Path(form)) => questions::path(form, frame, ground),
+        Some(Popup::Palette(palette)) => questions::palette(model, palette, frame, ground),
         Some(Popup::Working(working)) => questions::working(working, frame, ground),
-        Some(Popup::Confirm(confirm)) => questions::confirm(confirm, frame, ground),
+        Some(Popup::Confirm(confirm)) => changes::confirm(confirm, frame, ground),
+        Some(Popup::Changes { listed, selected }) => {
+            changes::list(model, *listed, *selected, frame, ground);
+        }
         Some(Popup::Exit { choice }) => questions::exit(model, *choice, frame, ground),
+        Some(Popup::Issues { selected }) => issues(model, *selected, frame, ground),
         Some(_) => {
             if let Some(page) = page(model) {
                 draw_page(page, frame, ground);
@@ -44,7 +51,10 @@ fn page(model: &Model) -> Option<Page> {
         Popup::Help { scroll } => Some(help(*scroll, model.size.0)),
         Popup::Log { scroll } => Some(log(model, *scroll)),
         Popup::Route { index, scroll } => Some(detail::route(model, *index, *scroll)),
-        Popup::Cause(cause) => Some(detail::cause(model, *cause)),
+        Popup::Cause { cause, scroll } => Some(detail::cause(model, *cause, *scroll)),
+        Popup::Lint { lint, scroll } => Some(detail::lint(model, lint, *scroll)),
+        Popup::Client { client, scroll } => Some(flows::page(model, *client, *scroll)),
+        Popup::Outside { scroll } => Some(outside::page(model, *scroll)),
         _ => None,
     }
 }
@@ -81,28 +91,51 @@ pub(super) fn open(frame: &mut Frame<'_>, area: Rect, content: Paragraph<'_>) {
     frame.render_widget(content, area);
 }
 
-/// The table of keys, by place; what holds on all three panels comes first.
+/// What is wrong, one of it selected.
+fn issues(model: &Model, selected: usize, frame: &mut Frame<'_>, ground: Rect) {
+    let issues = model.issues();
+    let selected = selected.min(issues.len().saturating_sub(1));
+    let mut lines: Vec<_> = issues
+        .iter()
+        .enumerate()
+        .map(|(row, issue)| {
+            let (sign, _, style) = theme::severity(issue.severity());
+            let text = format::padded(&format::cut(&issue.advice(model).meaning, 48), 48);
+            let line = Line::from(vec![
+                Span::styled(format!(" {sign} {:<22}", issue.name()), style),
+                Span::raw(text),
+            ]);
+            if row == selected { line.style(theme::SELECTED) } else { line }
+        })
+        .collect();
+    if lines.is_empty() {
+        let text = match &model.health {
+            Health::Lost(why) => format!(" The server cannot be read: {why}"),
+            _ => " Nothing is wrong that the console knows of.".into(),
+        };
+        lines.push(Line::raw(text));
+    }
+    // Keeps the selected one on view, should there ever be so many.
+    let scroll = (selected + 1).saturating_sub(usize::from(ground.height.saturating_sub(2)));
+    draw_page(Page { title: "What is wrong".into(), lines, width: 76, scroll }, frame, ground);
+}
+
+/// The table of keys, by place.
 fn help(scroll: usize, columns: u16) -> Page {
     let width = columns.saturating_sub(4).min(100);
-    let panels = [Scope::Routes, Scope::Reasons, Scope::Chart];
-    let everywhere = |scopes: &[Scope]| panels.iter().all(|panel| scopes.contains(panel));
-    let mut lines = vec![Line::styled(" Everywhere", theme::TITLE)];
-    let bindings = BINDINGS.iter();
-    let explain = |binding: &Binding| help_lines(binding, usize::from(width));
-    lines.extend(bindings.clone().filter(|b| everywhere(b.scopes)).flat_map(explain));
-    for (scope, title) in Scope::ALL {
-        let here = bindings
-            .clone()
-            .filter(|binding| binding.scopes.contains(&scope) && !everywhere(binding.scopes));
-        lines.push(Line::default());
+    let mut lines = Vec::new();
+    for (title, bindings) in keys::by_place() {
+        if !lines.is_empty() {
+            lines.push(Line::default());
+        }
         lines.push(Line::styled(format!(" {title}"), theme::TITLE));
-        lines.extend(here.flat_map(explain));
+        lines.extend(bindings.into_iter().flat_map(|one| help_lines(one, width.into())));
     }
     Page { title: "Keys".into(), lines, width, scroll }
 }
 
 fn help_lines(binding: &Binding, width: usize) -> Vec<Line<'static>> {
-    let mut names = binding.keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ");
+    let mut names = binding.names();
     let mut lines = Vec::new();
     for mut text in detail::wrapped(binding.help, width.saturating_sub(23)) {
         text.spans.insert(0, Span::styled(format!("  {names:<17}"), theme::KEY));
@@ -122,6 +155,14 @@ fn log(model: &Model, scroll: usize) -> Page {
         let mut head = format!(" {} {sign}", format::time_of_day(note.at));
         for line in detail::wrapped(&note.text, room) {
             lines.push(hanging(&mut head, line.style(style)));
+        }
+        if let Some(before) = &note.before {
+            let text = format!("{before}; by {}", model.user);
+            for line in detail::wrapped(&text, room) {
+                lines.push(hanging(&mut head, line));
+            }
+        } else if note.command.is_some() {
+            lines.push(hanging(&mut head, Line::raw(format!(" by {}", model.user))));
         }
         if let Some(command) = &note.command {
             for line in detail::wrapped(&format!("$ {command}"), room) {

@@ -10,28 +10,23 @@ use ratatui::{
 use unicode_truncate::UnicodeTruncateStr as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{
-    areas::PICKER_ROWS,
-    centred,
-    detail::{line, wrapped},
-    popup::open,
-    popup_frame,
-};
+use super::{areas::PICKER_ROWS, centred, detail::wrapped, popup::open, popup_frame};
 use crate::tui::{
+    commands::completions,
     field::Field,
     format,
-    message::{Entry, Kind, Planned},
-    model::{Confirm, Model, PathForm, Picker, Purpose, Working},
+    message::Entry,
+    model::{Model, Palette, PathForm, Picker, Purpose, Working},
     theme,
 };
 
 const WIDTH: u16 = 76;
 /// Columns inside the frame and its margins.
-const TEXT_WIDTH: usize = WIDTH as usize - 4;
+pub(super) const TEXT_WIDTH: usize = WIDTH as usize - 4;
 
 /// Draws a popup of fixed width, as high as its lines. Where there is not enough room for them,
 /// the last one is seen all the same: it says what can be done.
-fn ask(title: &str, lines: Vec<Line<'_>>, frame: &mut Frame<'_>, ground: Rect) {
+pub(super) fn ask(title: &str, lines: Vec<Line<'_>>, frame: &mut Frame<'_>, ground: Rect) {
     let height = lines.len() as u16 + 2;
     let area = centred(ground, WIDTH, height);
     let last = lines.last().cloned().unwrap_or_default();
@@ -130,88 +125,40 @@ pub(super) fn path(form: &PathForm, frame: &mut Frame<'_>, ground: Rect) {
     ask("Publish under which path?", lines, frame, ground);
 }
 
+/// A command, and how it could go on.
+pub(super) fn palette(model: &Model, palette: &Palette, frame: &mut Frame<'_>, ground: Rect) {
+    let typed = palette.completing.as_ref().map_or(palette.field.text(), |(typed, _)| typed);
+    let offered = completions(model, typed);
+    let rows = usize::from(ground.height).saturating_sub(5).clamp(1, 12);
+    let mut lines = vec![typing(":", &palette.field)];
+    match &palette.error {
+        Some(error) => {
+            lines.extend(wrapped(error, TEXT_WIDTH).into_iter().map(|line| line.style(theme::BAD)));
+        }
+        None => lines.push(Line::styled("─".repeat(usize::from(WIDTH) - 2), theme::FAINT)),
+    }
+    let tried = palette.completing.as_ref().map(|(_, tried)| (tried - 1) % offered.len().max(1));
+    // Keeps the one that was tried last on view.
+    let first = (tried.unwrap_or(0) + 1).saturating_sub(rows);
+    for (row, completion) in offered.iter().enumerate().skip(first).take(rows) {
+        let line = Line::from(vec![
+            Span::styled(format!(" {:<16}", format::cut(&completion.line, 40)), theme::STRONG),
+            Span::styled(format!("{:<8}", completion.key.as_deref().unwrap_or("")), theme::KEY),
+            Span::styled(format::cut(completion.help, TEXT_WIDTH - 24), theme::FAINT),
+        ]);
+        lines.push(if tried == Some(row) { line.style(theme::SELECTED) } else { line });
+    }
+    ask("Command", lines, frame, ground);
+}
+
 /// A file is being read.
 pub(super) fn working(working: &Working, frame: &mut Frame<'_>, ground: Rect) {
     let source = format::shortened(&working.source.display().to_string(), TEXT_WIDTH - 10);
     ask("One moment", vec![Line::raw(format!(" reading {source} …"))], frame, ground);
 }
 
-/// What a change would do.
-pub(super) fn confirm(confirm: &Confirm, frame: &mut Frame<'_>, ground: Rect) {
-    let planned = &confirm.planned;
-    let (title, yes) = match planned.kind() {
-        Kind::Add => ("Publish this?", "y  publish"),
-        Kind::Replace => ("Replace this?", "y  replace"),
-        Kind::Remove => ("Remove this?", "y  remove"),
-    };
-    let path = format::shortened(planned.path().as_str(), TEXT_WIDTH - 10);
-    let mut lines = vec![line("path", path), Line::default()];
-    lines.extend(comparison(planned));
-    lines.push(Line::default());
-    if planned.kind() == Kind::Remove {
-        lines.extend(wrapped(
-            "From then on this path is answered with 404. Transfers in flight end as they began.",
-            TEXT_WIDTH,
-        ));
-        lines.push(Line::default());
-    }
-    let command: Vec<_> = wrapped(&format!("$ {}", planned.command), TEXT_WIDTH);
-    lines.extend(command.into_iter().map(|line| line.style(theme::FAINT)));
-    lines.push(Line::default());
-    let yes_style = if planned.kind() == Kind::Remove { theme::BAD } else { theme::GOOD };
-    lines.push(choices(&[("Cancel", theme::PLAIN), (yes, yes_style)], usize::from(confirm.yes)));
-    ask(title, lines, frame, ground);
-}
-
-/// Old against new, where there are both.
-fn comparison(planned: &Planned) -> Vec<Line<'static>> {
-    let source = |source: Option<&std::path::Path>| {
-        source.map_or("no file".into(), |source| source.display().to_string())
-    };
-    let old = planned.old.as_ref().map(|old| {
-        [
-            format!("{} bytes", format::exact(old.body_bytes.into())),
-            old.content_type.clone(),
-            format::hex(&old.body_sha256, 8),
-            source(old.source.as_deref()),
-            old.modified.map_or_else(|| format::NONE.into(), format::date),
-        ]
-    });
-    let new = planned.rendered().map(|new| {
-        [
-            format!("{} bytes", format::exact(new.body_bytes().into())),
-            new.content_type.clone(),
-            format::hex(&new.body_sha256, 8),
-            source(new.source.as_deref()),
-            new.modified.map_or_else(|| format::NONE.into(), format::date),
-        ]
-    });
-    let width = (TEXT_WIDTH - 12) / 2 - 1;
-    let names = ["size", "type", "SHA-256", "source", "modified"];
-    let cell = |text: &str| format::padded(text, width);
-    let heads = (
-        if old.is_some() { "now" } else { "now nothing" },
-        if new.is_some() { "then" } else { "then nothing" },
-    );
-    let mut lines =
-        vec![Line::styled(format!(" {:<12}{} {}", "", cell(heads.0), cell(heads.1)), theme::FAINT)];
-    for (row, name) in names.into_iter().enumerate() {
-        let (before, after) =
-            (old.as_ref().map(|old| &old[row]), new.as_ref().map(|new| &new[row]));
-        let differs = before.is_some() && after.is_some() && before != after;
-        let text = |value: Option<&String>| cell(value.map_or("", String::as_str));
-        lines.push(Line::from(vec![
-            Span::styled(format!(" {name:<10}"), theme::FAINT),
-            Span::styled(if differs { "≠ " } else { "  " }, theme::WARNING),
-            Span::raw(format!("{} ", text(before))),
-            Span::styled(text(after), if differs { theme::STRONG } else { theme::PLAIN }),
-        ]));
-    }
-    lines
-}
-
 /// Choices side by side, one of them highlighted.
-fn choices(choices: &[(&'static str, Style)], chosen: usize) -> Line<'static> {
+pub(super) fn choices(choices: &[(&'static str, Style)], chosen: usize) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     for (index, (text, style)) in choices.iter().enumerate() {
         spans.push(if index == chosen {
@@ -244,6 +191,15 @@ pub(super) fn exit(model: &Model, choice: usize, frame: &mut Frame<'_>, ground: 
     for text in texts {
         lines.extend(wrapped(&text, TEXT_WIDTH));
         lines.push(Line::default());
+    }
+    let staged = model.changes.staged.len();
+    if staged > 0 {
+        let text = format!("Staged changes are forgotten: {staged}.");
+        lines.push(Line::styled(format!(" ◆ {text}"), theme::WARNING));
+    }
+    if model.changes.trial.is_some() {
+        let text = "◆ What is on trial is taken back, unless it is kept before (K).";
+        lines.push(Line::styled(format!(" {text}"), theme::WARNING));
     }
     let options = [
         ("Cancel", theme::PLAIN),

@@ -8,15 +8,22 @@ use ratatui::{
 };
 use zeroserve_shared::reason::Verdict;
 
-use super::panel;
+use super::{outside, panel};
 use crate::tui::{
     format,
     model::{Cause, Model, Panel},
     theme,
 };
 
-/// Rows of the sum below the list: a rule, the verdicts with their rates, and the check.
-pub(crate) const SUM_ROWS: u16 = 5;
+/// Rows below the list: a rule, the verdicts with their rates, the check, and what was lost before
+/// and behind XDP.
+pub(crate) const SUM_ROWS: u16 = 7;
+
+/// From this width on, severities have a word besides their sign.
+const WITH_WORDS: u16 = 76;
+
+/// Points of the curve beside a reason.
+const SPARK_WIDTH: u16 = 10;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let reasons = &model.reasons;
@@ -31,6 +38,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let [list, sum] =
         inner.layout(&Layout::vertical([Constraint::Fill(1), Constraint::Length(SUM_ROWS)]));
 
+    let words = inner.width >= WITH_WORDS;
     let focused = model.focus == Panel::Reasons;
     let height = list.height.saturating_sub(1).into();
     let rows = reasons.rows.iter().enumerate().skip(reasons.offset).take(height);
@@ -40,27 +48,31 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             (true, false) => theme::MARKED,
             _ => theme::PLAIN,
         };
-        line(model, *cause).style(style)
+        line(model, *cause, words).style(style)
     });
-    let heading = Row::new([
-        Line::from("  reason"),
-        Line::from("severity"),
-        Line::from("verdict"),
-        Line::from("count").right_aligned(),
-        Line::from("rate").right_aligned(),
-    ]);
-    let table = Table::new(
-        rows,
+    let heading = Row::new(with_or_without(
+        words,
+        [
+            Line::from("  reason"),
+            Line::from("severity"),
+            Line::from("verdict"),
+            Line::from("last 10 s"),
+            Line::from("count").right_aligned(),
+            Line::from("rate").right_aligned(),
+        ],
+    ));
+    let widths = with_or_without(
+        words,
         [
             Constraint::Fill(1),
             Constraint::Length(8),
             Constraint::Length(7),
+            Constraint::Length(SPARK_WIDTH),
             Constraint::Length(6),
             Constraint::Length(8),
         ],
-    )
-    .column_spacing(2)
-    .header(heading.style(theme::FAINT));
+    );
+    let table = Table::new(rows, widths).column_spacing(2).header(heading.style(theme::FAINT));
     frame.render_widget(table, list);
     if reasons.rows.is_empty() {
         let row = Rect { y: list.y + list.height / 2, height: 1, ..list };
@@ -70,17 +82,32 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     draw_sum(model, frame, sum);
 }
 
-fn line(model: &Model, cause: Cause) -> Row<'static> {
+/// Leaves the second of the columns out where there is no room for it.
+fn with_or_without<T>(words: bool, columns: [T; 6]) -> impl Iterator<Item = T> {
+    columns
+        .into_iter()
+        .enumerate()
+        .filter(move |(at, _)| words || *at != 1)
+        .map(|(_, column)| column)
+}
+
+fn line(model: &Model, cause: Cause, words: bool) -> Row<'static> {
     let (sign, severity, style) = theme::severity(cause.severity());
     let (count, per_s) = cause.counted(&model.shown);
     let rate_style = if per_s.unwrap_or(0.0) > 0.0 { theme::PLAIN } else { theme::FAINT };
-    Row::new([
-        Line::from(vec![Span::styled(format!("{sign} "), style), Span::raw(cause.name())]),
-        Line::styled(severity, style),
-        Line::styled(cause.verdict(), theme::FAINT),
-        Line::from(format::count(count)).right_aligned(),
-        Line::styled(format::rate(per_s), rate_style).right_aligned(),
-    ])
+    let spark = cause.spark(&model.shown);
+    let spark = format::spark(&spark[spark.len() - usize::from(SPARK_WIDTH)..]);
+    Row::new(with_or_without(
+        words,
+        [
+            Line::from(vec![Span::styled(format!("{sign} "), style), Span::raw(cause.name())]),
+            Line::styled(severity, style),
+            Line::styled(cause.verdict(), theme::FAINT),
+            Line::styled(spark, theme::FAINT),
+            Line::from(format::count(count)).right_aligned(),
+            Line::styled(format::rate(per_s), rate_style).right_aligned(),
+        ],
+    ))
 }
 
 /// The verdicts, what they add up to, and whether that is all that came in.
@@ -105,11 +132,11 @@ fn draw_sum(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         cells("packets", &|verdict| format::count(shown.verdict(verdict).0)),
         cells("rate", &|verdict| format::rate(shown.verdict(verdict).1)),
     ];
-    let [rule_row, table_rows, check_row] = area.layout(&Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(3),
-        Constraint::Length(1),
-    ]));
+    let [rule_row, table_rows, check_row, nic_row, stack_row] =
+        area.layout(&Layout::vertical([1, 3, 1, 1, 1].map(Constraint::Length)));
+    let around = &model.shown_around;
+    frame.render_widget(outside::line("NIC", &around.now.nic, around), nic_row);
+    frame.render_widget(outside::line("stack", &around.now.stack, around), stack_row);
     frame.render_widget(Line::styled(rule, theme::FAINT), rule_row);
     frame.render_widget(Table::new(rows, columns), table_rows);
     frame.render_widget(check(model), check_row);

@@ -14,94 +14,106 @@ use crate::server::RouteInfo;
 use crate::tui::{
     format,
     model::{Model, Panel, RoutesPanel},
+    rates::SPARK_POINTS,
     theme,
     tree::{Node, Sort},
 };
+
+/// The path keeps this width: columns for which there is no room then are left out.
+const PATH_WIDTH: u16 = 22;
+
+/// Columns of the curve beside a route.
+const SPARK_WIDTH: u16 = 10;
 
 /// One column beside the path.
 struct Column {
     title: &'static str,
     width: u16,
-    /// Shown from this width of the panel on.
-    from_width: u16,
+    /// Those with the highest ranks are left out first.
+    rank: u8,
     sort: Option<Sort>,
     flush_right: bool,
     text: fn(&RoutesPanel, node: usize, info: Option<&RouteInfo>) -> String,
 }
 
-const COLUMNS: [Column; 8] = [
-    Column {
-        title: "hits",
-        width: 6,
-        from_width: 0,
-        sort: Some(Sort::Hits),
-        flush_right: true,
-        text: |routes, node, _| format::count(routes.tree.reading(node).hits),
-    },
-    Column {
-        title: "hits/s",
-        width: 8,
-        from_width: 0,
-        sort: Some(Sort::HitRate),
-        flush_right: true,
-        text: |routes, node, _| format::rate(routes.tree.reading(node).hits_per_s),
-    },
-    Column {
-        title: "bytes/s",
-        width: 9,
-        from_width: 0,
-        sort: Some(Sort::ByteRate),
-        flush_right: true,
-        text: |routes, node, _| format::byte_rate(routes.tree.reading(node).bytes_per_s),
-    },
-    Column {
-        title: "delivered",
-        width: 9,
-        from_width: 110,
-        sort: None,
-        flush_right: true,
-        text: |routes, node, _| format::bytes(routes.tree.reading(node).bytes),
-    },
-    Column {
-        title: "size",
-        width: 7,
-        from_width: 0,
-        sort: Some(Sort::Size),
-        flush_right: true,
-        text: |routes, node, _| format::bytes(routes.tree.size_bytes(node)),
-    },
-    Column {
-        title: "code",
-        width: 4,
-        from_width: 0,
-        sort: None,
-        flush_right: true,
-        text: |_, _, info| info.map(|info| info.status.to_string()).unwrap_or_default(),
-    },
-    Column {
-        title: "ver",
-        width: 3,
-        from_width: 0,
-        sort: None,
-        flush_right: true,
-        text: |_, _, info| info.map(|info| info.version.to_string()).unwrap_or_default(),
-    },
-    Column {
-        title: "type",
-        width: 16,
-        from_width: 92,
-        sort: None,
-        flush_right: false,
-        text: |_, _, info| info.map(|info| info.content_type.clone()).unwrap_or_default(),
-    },
+impl Column {
+    const fn new(
+        title: &'static str,
+        width: u16,
+        rank: u8,
+        text: fn(&RoutesPanel, node: usize, info: Option<&RouteInfo>) -> String,
+    ) -> Self {
+        Self { title, width, rank, sort: None, flush_right: true, text }
+    }
+
+    const fn sorted(self, sort: Sort) -> Self {
+        Self { sort: Some(sort), ..self }
+    }
+
+    const fn flush_left(self) -> Self {
+        Self { flush_right: false, ..self }
+    }
+}
+
+const COLUMNS: [Column; 13] = [
+    Column::new("hits", 6, 3, |routes, node, _| format::count(routes.tree.reading(node).hits))
+        .sorted(Sort::Hits),
+    Column::new("last 10 s", SPARK_WIDTH, 5, |routes, node, _| {
+        let spark = routes.tree.trend(node).spark;
+        format::spark(&spark[SPARK_POINTS - usize::from(SPARK_WIDTH)..])
+    })
+    .flush_left(),
+    Column::new("hits/s", 8, 1, |routes, node, _| {
+        format::rate(routes.tree.reading(node).hits_per_s)
+    })
+    .sorted(Sort::HitRate),
+    Column::new("10 s", 8, 8, |routes, node, _| format::rate(routes.tree.trend(node).means[0])),
+    Column::new("100 s", 8, 9, |routes, node, _| format::rate(routes.tree.trend(node).means[1])),
+    Column::new("1000 s", 8, 10, |routes, node, _| format::rate(routes.tree.trend(node).means[2])),
+    Column::new("peak", 8, 11, |routes, node, _| match routes.tree.trend(node).peak {
+        None => String::new(),
+        peak => format::rate(peak),
+    }),
+    Column::new("bytes/s", 9, 2, |routes, node, _| {
+        format::byte_rate(routes.tree.reading(node).bytes_per_s)
+    })
+    .sorted(Sort::ByteRate),
+    Column::new("delivered", 9, 12, |routes, node, _| {
+        format::bytes(routes.tree.reading(node).bytes)
+    }),
+    Column::new("size", 7, 4, |routes, node, _| format::bytes(routes.tree.size_bytes(node)))
+        .sorted(Sort::Size),
+    Column::new("code", 4, 6, |_, _, info| {
+        info.map(|info| info.status.to_string()).unwrap_or_default()
+    }),
+    Column::new("ver", 3, 7, |_, _, info| {
+        info.map(|info| info.version.to_string()).unwrap_or_default()
+    }),
+    Column::new("type", 16, 13, |_, _, info| {
+        info.map(|info| info.content_type.clone()).unwrap_or_default()
+    })
+    .flush_left(),
 ];
+
+/// The columns for which there is room beside the path.
+fn columns(width: u16) -> Vec<&'static Column> {
+    let mut by_rank: Vec<&Column> = COLUMNS.iter().collect();
+    by_rank.sort_by_key(|column| column.rank);
+    let mut room = width.saturating_sub(PATH_WIDTH);
+    let fitting = by_rank.into_iter().take_while(|column| {
+        let rest = room.checked_sub(column.width + 2);
+        room = rest.unwrap_or(0);
+        rest.is_some()
+    });
+    let last = fitting.map(|column| column.rank).last().unwrap_or(0);
+    COLUMNS.iter().filter(|column| column.rank <= last).collect()
+}
 
 pub(super) fn draw(model: &Model, state: &mut TreeState<usize>, frame: &mut Frame<'_>, area: Rect) {
     let routes = &model.routes;
     let block = panel(model, Panel::Routes, title(model)).title_bottom(position(routes));
     let inner = block.inner(area);
-    let columns: Vec<&Column> =
-        COLUMNS.iter().filter(|column| area.width >= column.from_width).collect();
+    let columns = columns(inner.width);
     let taken: u16 = columns.iter().map(|column| column.width + 2).sum();
     let path_width = inner.width.saturating_sub(taken);
     // Below the heading.
@@ -189,8 +201,8 @@ fn line(routes: &RoutesPanel, node: usize, columns: &[&Column]) -> Row<'static> 
     let idle = routes.tree.reading(node).hits_per_s == Some(0.0);
     let cells = columns.iter().map(|column| {
         let text = (column.text)(routes, node, info);
-        let moving = column.title.ends_with("/s");
-        let style = if moving && idle { theme::FAINT } else { shown.style() };
+        // Of what moves not, only what has been is of interest.
+        let style = if column.title.ends_with("/s") && idle { theme::FAINT } else { shown.style() };
         if column.flush_right {
             Line::styled(right(&text, column.width.into()), style)
         } else {

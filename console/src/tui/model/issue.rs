@@ -1,0 +1,132 @@
+//! What is wrong, or may be: faults that are being counted, and what is odd around the server.
+
+use zeroserve_shared::reason::Severity;
+
+use super::{Cause, Health, Model};
+use crate::{server::Usage, tui::advice::Advice};
+
+/// Payload that a segment has beside its headers, at most: IPv4 and TCP without options.
+const HEADER_BYTES: u32 = 40;
+
+/// Something that somebody should know of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Issue {
+    /// A fault is being counted, so many a second.
+    Fault(Cause, f64),
+    Lint(Lint),
+}
+
+/// Something odd around the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lint {
+    /// Another XDP program is on the interface; its kernel id, if there is one.
+    ForeignProgram(Option<u32>),
+    /// The program runs in another place than the driver.
+    NotNative(&'static str),
+    /// The interface carries less than segments are made for, in bytes.
+    MtuTooSmall(u32),
+    /// Of a veth pair, the far end takes no frames.
+    PeerWithoutNapi,
+    RoutesNearlyFull(Usage),
+    VersionsNearlyFull(Usage),
+    FlowsNearlyFull(Usage),
+    /// Servers are pinned for these interfaces that no longer run.
+    StalePins(Vec<String>),
+}
+
+impl Lint {
+    /// A short name, in kebab case as reasons have it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::ForeignProgram(_) => "foreign-program",
+            Self::NotNative(_) => "not-native",
+            Self::MtuTooSmall(_) => "mtu-too-small",
+            Self::PeerWithoutNapi => "peer-without-napi",
+            Self::RoutesNearlyFull(_) => "routes-nearly-full",
+            Self::VersionsNearlyFull(_) => "versions-nearly-full",
+            Self::FlowsNearlyFull(_) => "flows-nearly-full",
+            Self::StalePins(_) => "stale-pin",
+        }
+    }
+
+    /// How much it should worry.
+    pub(crate) fn severity(&self) -> Severity {
+        match self {
+            Self::ForeignProgram(_) | Self::NotNative(_) | Self::PeerWithoutNapi => Severity::Fault,
+            Self::MtuTooSmall(_)
+            | Self::RoutesNearlyFull(_)
+            | Self::VersionsNearlyFull(_)
+            | Self::FlowsNearlyFull(_) => Severity::Refused,
+            Self::StalePins(_) => Severity::Normal,
+        }
+    }
+}
+
+impl Issue {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Fault(cause, _) => cause.name(),
+            Self::Lint(lint) => lint.name(),
+        }
+    }
+
+    pub(crate) fn severity(&self) -> Severity {
+        match self {
+            Self::Fault(cause, _) => cause.severity(),
+            Self::Lint(lint) => lint.severity(),
+        }
+    }
+
+    pub(crate) fn advice(&self, model: &Model) -> Advice {
+        match self {
+            Self::Fault(cause, _) => cause.advice(),
+            Self::Lint(lint) => super::super::advice::lint(lint, &model.identity),
+        }
+    }
+}
+
+impl Model {
+    /// What is wrong, the worst first. The latest values count, also while the screen is paused.
+    pub(crate) fn issues(&self) -> Vec<Issue> {
+        if matches!(self.health, Health::Lost(_)) {
+            return Vec::new();
+        }
+        let faults =
+            self.rising_faults().into_iter().map(|(cause, rate)| Issue::Fault(cause, rate));
+        let mut issues: Vec<_> = faults.chain(self.lints().into_iter().map(Issue::Lint)).collect();
+        issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity()));
+        issues
+    }
+
+    /// How many routes there are with a path.
+    pub(crate) fn published(&self) -> u32 {
+        self.routes.published
+    }
+
+    /// What is odd around the server.
+    pub(crate) fn lints(&self) -> Vec<Lint> {
+        let around = &self.around.now;
+        let mut lints = Vec::new();
+        if let Some(interface) = &around.interface {
+            if interface.program_id != around.program_id {
+                lints.push(Lint::ForeignProgram(interface.program_id));
+            }
+            lints.extend(interface.mode.filter(|mode| *mode != "native").map(Lint::NotNative));
+            if interface.peer_takes_frames == Some(false) {
+                lints.push(Lint::PeerWithoutNapi);
+            }
+            if interface.mtu_bytes < u32::from(self.identity.mss) + HEADER_BYTES {
+                lints.push(Lint::MtuTooSmall(interface.mtu_bytes));
+            }
+        }
+        let full = |usage: Option<Usage>| usage.filter(|usage| usage.is_nearly_full());
+        let (used, capacity) = (self.published(), self.identity.route_capacity);
+        lints.extend(full(Some(Usage { used, capacity })).map(Lint::RoutesNearlyFull));
+        lints.extend(full(around.versions).map(Lint::VersionsNearlyFull));
+        lints.extend(full(around.flows).map(Lint::FlowsNearlyFull));
+        if !around.stale.is_empty() {
+            lints.push(Lint::StalePins(around.stale.clone()));
+        }
+        lints
+    }
+}

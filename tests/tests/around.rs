@@ -1,0 +1,73 @@
+//! What a console sees around a live server, and reads back from it, is what is there.
+
+use anyhow::{Context, Result};
+use zeroserve_tests::{Lab, lab::noise};
+use zeroserve_tui::server::{FlowState, Server, Surroundings};
+
+/// Looks around from inside the namespace of the interface, as the console of a demo does.
+fn look(lab: &mut Lab) -> Result<Surroundings> {
+    let (live, server) = (&mut lab.live, &lab.server);
+    server.network.server.run(|| live.surroundings())?
+}
+
+#[test]
+fn responses_of_every_size_are_read_back_as_they_were_published() -> Result<()> {
+    let mut lab = Lab::new()?;
+    // One block, several medium ones, several large ones.
+    for (path, bytes) in [("/small", 100), ("/medium", 20_000), ("/large", 300_000)] {
+        let body = noise(7, bytes);
+        lab.publish(path, &body)?;
+        let response = lab.live.response(&path.parse()?)?;
+        let head_end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        let head_end = head_end.context("the response has no head")? + 4;
+        assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n"), "{path}");
+        assert!(response[head_end..] == body, "{path}: another body than was published");
+    }
+    assert!(lab.live.response(&"/nowhere".parse()?).is_err());
+    Ok(())
+}
+
+#[test]
+fn the_surroundings_are_those_of_the_server_and_its_network() -> Result<()> {
+    let mut lab = Lab::new()?;
+    let program_id = lab.live.identity().program_id;
+    let around = look(&mut lab)?;
+    let interface = around.interface.context("the interface cannot be seen")?;
+    assert_eq!(around.program_id, Some(program_id));
+    assert_eq!(interface.program_id, Some(program_id));
+    assert_eq!(interface.mode, Some("native"));
+    assert_eq!(interface.mtu_bytes, 1500);
+    assert_eq!(interface.peer_takes_frames, Some(true), "the far end has a program");
+    assert_eq!(around.flows.context("no flows")?.used, 0);
+    let names: Vec<_> = around.nic.iter().map(|counter| counter.name).collect();
+    assert!(names.contains(&"rx_dropped") && names.contains(&"rx_packets"), "{names:?}");
+    assert!(around.stack.iter().any(|counter| counter.name == "Tcp.InSegs"));
+    // From another namespace the interface cannot be seen, and that is no error.
+    assert_eq!(lab.live.surroundings()?.interface, None);
+    Ok(())
+}
+
+#[test]
+fn a_connection_that_waits_for_its_next_request_is_an_idle_flow_of_its_client() -> Result<()> {
+    let mut lab = Lab::new()?;
+    lab.publish("/a", b"something")?;
+    let mut connections = Vec::new();
+    for _ in 0..3 {
+        let mut connection = lab.connect()?;
+        assert_eq!(connection.get("/a")?.status, 200);
+        connections.push(connection);
+    }
+    let read = lab.live.flows(100)?;
+    assert!(!read.is_cut);
+    assert_eq!(read.flows.len(), 3);
+    let client = read.flows[0].client.ip();
+    for flow in &read.flows {
+        assert_eq!(flow.client.ip(), client);
+        assert_eq!((flow.vlans, flow.in_flight_bytes), ([0, 0], 0));
+        assert!(flow.state != FlowState::Recovering);
+    }
+    let cut = lab.live.flows(2)?;
+    assert_eq!((cut.flows.len(), cut.is_cut), (2, true));
+    assert_eq!(look(&mut lab)?.flows.context("no flows")?.used, 3);
+    Ok(())
+}
