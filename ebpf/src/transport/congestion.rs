@@ -16,15 +16,14 @@ use crate::{
 const TICK_US: u32 = 64;
 
 /// On a path shorter than this every loss counts as congestion: its queues are too short to be told
-/// from the scheduling of a machine, and two hundred flows that took the overflow of one for noise
-/// starved each other.
+/// from the scheduling of a machine.
 const SHORT_PATH_TICKS: u16 = (4000 / TICK_US) as u16;
 
-/// Of so many segments one may be lost in a round trip for noise. BBR draws the line there, too
+/// Of so many segments one may be lost in a round trip for noise. BBR tolerates more, a fifth
 /// (draft-cardwell-iccrg-bbr-congestion-control-00, section 4.2.3).
 const NOISE_SHARE: u32 = 8;
 
-/// And so many segments more, because a small window loses a fifth by chance.
+/// And so many segments more, because a small window loses that share by chance.
 const NOISE_SEGMENTS: u32 = 2;
 
 /// What slow start may fill of a long path, in bytes for each tick of its round trip: 1 Gbit/s.
