@@ -4,6 +4,8 @@
 //! to the byte; the egress program counts them, so that clone `n` becomes segment `n` of the
 //! ranges that the descriptor lists.
 
+use zerocopy::FromZeros;
+
 /// Marks a frame that begins with a descriptor.
 pub const MAGIC: u32 = 0x5a52_4f53;
 
@@ -12,7 +14,7 @@ pub const MAX_RANGES: usize = 4;
 
 /// A range of the response, in bytes from its beginning.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromZeros)]
 pub struct Range {
     /// The first byte.
     pub start: u32,

@@ -16,6 +16,7 @@
 //! | [`siphash`] | the keyed hash under the cookies |
 //! | [`transport`] | what a flow sends next |
 //! | [`wire`] | the headers on the wire |
+//! | [`words`] | eight bytes at a time |
 #![cfg_attr(target_arch = "bpf", no_std, feature(asm_experimental_arch))]
 
 pub mod bounds;
@@ -29,3 +30,4 @@ pub mod select;
 pub mod siphash;
 pub mod transport;
 pub mod wire;
+pub mod words;

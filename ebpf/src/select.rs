@@ -70,14 +70,38 @@ fn quality(scan: &RequestScan, encoding: u32) -> u16 {
     if own == 0 { scan.qualities[ANY] } else { own }
 }
 
-/// Decides what of a version is sent in answer to a request for it.
+/// Whether which variant is sent depends on the request.
 #[inline(always)]
-pub fn select(scan: &RequestScan, info: &VersionInfo, selection: &mut Selection) {
+pub fn may_vary(scan: &RequestScan, info: &VersionInfo) -> bool {
+    scan.mentions(ACCEPT_ENCODING) && !info.variants[0].version.is_none()
+}
+
+/// Whether a request has neither conditions nor a range.
+#[inline(always)]
+pub fn is_plain(scan: &RequestScan) -> bool {
+    const SPECIAL: u16 = IF_MATCH.bit()
+        | IF_NONE_MATCH.bit()
+        | IF_MODIFIED_SINCE.bit()
+        | IF_UNMODIFIED_SINCE.bit()
+        | IF_RANGE.bit()
+        | RANGE.bit();
+    scan.seen & SPECIAL == 0
+}
+
+/// Selects all of it, or its head.
+#[inline(always)]
+pub fn whole(scan: &RequestScan, info: &VersionInfo, selection: &mut Selection) {
     selection.form = WHOLE as u32;
     selection.body_start = 0;
     selection.precondition_false = 0;
     selection.response_bytes =
         if wants_head(scan) { info.head_bytes } else { info.forms[WHOLE].bytes };
+}
+
+/// Decides what of a version is sent in answer to a request for it.
+#[inline(always)]
+pub fn select(scan: &RequestScan, info: &VersionInfo, selection: &mut Selection) {
+    whole(scan, info, selection);
     // RFC 9110 section 13.2.2, step by step.
     if info.forms[NOT_MODIFIED].bytes != 0 {
         if !precondition(scan, info) {

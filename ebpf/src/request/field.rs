@@ -23,7 +23,7 @@ pub(crate) struct Field(pub(super) u8);
 impl Field {
     /// Its bit in a set of fields.
     #[inline(always)]
-    pub(super) const fn bit(self) -> u16 {
+    pub(crate) const fn bit(self) -> u16 {
         1 << (self.0 & 15)
     }
 }

@@ -61,7 +61,7 @@ pub struct RequestScan {
     /// What the request has been found to be.
     pub(crate) facts: u16,
     /// Fields that have been there, a bit for each.
-    pub(super) seen: u16,
+    pub(crate) seen: u16,
     /// Fields that have been there with a value that makes sense.
     pub(super) valid: u16,
     /// Fields that have been there more than once.

@@ -3,7 +3,10 @@
 //! A request is read a word at a time where most of it means nothing. So is a short text that
 //! matters, such as the name of a field: it is put together in a [`Text`] and compared in words.
 
-use crate::bounds::opaque;
+use crate::{
+    bounds::opaque,
+    words::{load, store},
+};
 
 /// Bytes of a [`Window`], a power of two, so that an index can be masked.
 pub const WINDOW_BYTES: usize = 4096;
@@ -99,49 +102,6 @@ impl Text {
         let at = opaque(u64::from(at)) as usize & (TEXT_BYTES - 1);
         // SAFETY: as for `put`.
         unsafe { load(core::ptr::from_ref(self).cast::<u8>().add(at)) }
-    }
-}
-
-/// Loads eight bytes from any address. The compiler would do so byte by byte, not knowing that
-/// the kernel allows it.
-///
-/// # Safety
-///
-/// The pointer must be valid for reads of eight bytes.
-#[inline(always)]
-unsafe fn load(from: *const u8) -> u64 {
-    #[cfg(target_arch = "bpf")]
-    {
-        let word: u64;
-        // SAFETY: the caller vouches for the pointer. The kernel forbids unaligned access only
-        // where the machine cannot do it fast, and then refuses the program.
-        unsafe {
-            core::arch::asm!("{0} = *(u64 *)({1} + 0)", out(reg) word, in(reg) from,
-                options(readonly, nostack, pure));
-        }
-        word
-    }
-    #[cfg(not(target_arch = "bpf"))]
-    // SAFETY: the caller vouches for the pointer.
-    u64::from_le(unsafe { from.cast::<u64>().read_unaligned() })
-}
-
-/// Stores eight bytes at any address.
-///
-/// # Safety
-///
-/// The pointer must be valid for writes of eight bytes.
-#[inline(always)]
-unsafe fn store(to: *mut u8, word: u64) {
-    #[cfg(target_arch = "bpf")]
-    // SAFETY: as for `load`.
-    unsafe {
-        core::arch::asm!("*(u64 *)({0} + 0) = {1}", in(reg) to, in(reg) word, options(nostack));
-    }
-    #[cfg(not(target_arch = "bpf"))]
-    // SAFETY: the caller vouches for the pointer.
-    unsafe {
-        to.cast::<u64>().write_unaligned(word.to_le());
     }
 }
 

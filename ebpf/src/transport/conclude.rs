@@ -140,7 +140,7 @@ fn last_segment(plan: &Plan, mss: u32) -> Range {
 /// their fate. Otherwise as large a part as has been delivered of the response, but never the last byte: as
 /// long as it is open the client's timer runs, and every byte more resets its back-off.
 #[inline(always)]
-fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
+pub(super) fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
     let end = response_end(flow);
     let missing = distance(end, flow.send_unacknowledged);
     let delivered = distance(flow.send_unacknowledged, flow.response_start);

@@ -10,6 +10,7 @@
 //! | [`admit`] | which segments belong to a flow |
 //! | [`acknowledge`](mod@acknowledge) | what an acknowledgment changes |
 //! | [`plan`](mod@plan) | which ranges leave in answer to it |
+//! | [`plan_at_once`] | the same, where that is obvious |
 //! | `board` | which segments the client holds |
 //! | `congestion` | how large the window is |
 //! | [`conclude`] | how a burst ends |
@@ -24,6 +25,7 @@ use crate::wire::{
 
 pub mod acknowledge;
 pub mod admit;
+mod at_once;
 mod board;
 pub mod conclude;
 mod congestion;
@@ -31,6 +33,7 @@ pub mod narrow;
 pub mod plan;
 
 pub use acknowledge::acknowledge;
+pub use at_once::plan_at_once;
 pub use board::Board;
 pub use narrow::narrow;
 pub use plan::{Plan, plan};

@@ -1,5 +1,6 @@
 //! Which ranges leave in answer to a packet: holes to repair first, then new data.
 
+use zerocopy::FromZeros;
 use zeroserve_shared::{flow::Flow, map::MAX_BURST_SEGMENTS};
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
         options::{MAX_BLOCKS, SackBlock},
         sequence::{after, distance, earlier, later},
     },
+    words,
 };
 
 /// A hole counts as lost once so many segments beyond it have arrived (RFC 6675, DupThresh).
@@ -22,7 +24,7 @@ pub(super) const REORDERING_SEGMENTS: u32 = 3;
 
 /// What leaves.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromZeros)]
 pub struct Plan {
     /// Ranges of the response: repairs in order, new data, spares.
     pub ranges: [Range; MAX_RANGES],
@@ -76,7 +78,7 @@ pub fn plan(flow: &mut Flow, work: &mut Work) {
 /// Step 1: marks on the board what the client says that it holds.
 #[inline(always)]
 pub fn survey(flow: &mut Flow, work: &mut Work) {
-    work.plan = Plan::default();
+    words::clear(&mut work.plan);
     let mss = u32::from(flow.mss);
     if mss == 0 {
         return;

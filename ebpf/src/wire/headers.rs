@@ -89,6 +89,13 @@ impl Headers {
         unsafe { from_mut(self).cast::<u8>().add(start) }
     }
 
+    /// Where they begin if they are IPv4's without tags.
+    #[inline(always)]
+    pub const fn least(&mut self) -> *mut u8 {
+        // SAFETY: the struct has more bytes than that.
+        unsafe { from_mut(self).cast::<u8>().add(size_of::<Self>() - LEAST_HEADER_BYTES as usize) }
+    }
+
     /// Whether the network layer's is IPv6.
     #[inline(always)]
     pub const fn is_ipv6(&self) -> bool {

@@ -1,6 +1,8 @@
 //! TCP options: what a SYN offers (RFC 9293 section 3.2, RFC 7323, RFC 2018) and where SACK
 //! blocks lie.
 
+use zerocopy::FromZeros;
+
 use crate::{
     bounds::opaque,
     checksum,
@@ -38,7 +40,7 @@ const AREA_BYTES: usize = 64;
 
 /// The bytes of a header's options, [`MAX_BYTES`] at most, padded with zeros.
 #[repr(C, align(8))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromZeros)]
 pub struct Area(pub [u8; AREA_BYTES]);
 
 impl Area {

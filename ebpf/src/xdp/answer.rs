@@ -11,7 +11,7 @@ use zeroserve_shared::{
     flow::Flow,
     path::PathHash,
     refusal::Refusal,
-    route::{FixedRoute, MAX_VARIANTS, VersionInfo, WHOLE},
+    route::{FixedRoute, MAX_VARIANTS, VersionInfo},
 };
 
 use crate::xdp::{
@@ -45,8 +45,13 @@ pub(super) fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -
     }
     flow.form = scratch.selection.form as u8;
     flow.body_start = scratch.selection.body_start;
-    flow.date_unix_s = clock::unix_s(config.tai_minus_utc_s);
-    transport::begin(flow, scratch.selection.response_bytes, clock::now_ms());
+    if scratch.date_read_ms != scratch.now_ms {
+        // Once in a tick of the kernel, which is some milliseconds.
+        scratch.date_unix_s = clock::unix_s(config.tai_minus_utc_s);
+        scratch.date_read_ms = scratch.now_ms;
+    }
+    flow.date_unix_s = scratch.date_unix_s;
+    transport::begin(flow, scratch.selection.response_bytes, scratch.now_ms);
     scratch.work.arrival.now_ms = flow.progress_ms;
     scratch.work.arrival.block_count = 0;
     scratch.work.arrival.repeats = false;
@@ -86,11 +91,7 @@ fn find_fixed(ingress: &mut Ingress<'_>, flow: &mut Flow, fixed: u32) -> bool {
         return false;
     };
     let scratch = &mut *ingress.scratch;
-    let wants_head = request::wants_head(&scratch.request);
-    scratch.selection.form = WHOLE as u32;
-    scratch.selection.body_start = 0;
-    scratch.selection.response_bytes =
-        if wants_head { info.head_bytes } else { info.forms[WHOLE].bytes };
+    select::whole(&scratch.request, info, &mut scratch.selection);
     info.route == fixed
 }
 
@@ -125,7 +126,11 @@ fn find(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
     if info.route != flow.route {
         return false;
     }
-    let index = zeroserve_choose_variant(&scratch.request, info);
+    let index = if select::may_vary(&scratch.request, info) {
+        zeroserve_choose_variant(&scratch.request, info)
+    } else {
+        0
+    };
     let mut info = info;
     let index = opaque(u64::from(index).wrapping_sub(1));
     if index < MAX_VARIANTS as u64 {
@@ -137,7 +142,11 @@ fn find(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
         };
         flow.version = version;
     }
-    zeroserve_select(&scratch.request, info, &mut scratch.selection);
+    if select::is_plain(&scratch.request) {
+        select::whole(&scratch.request, info, &mut scratch.selection);
+    } else {
+        zeroserve_select(&scratch.request, info, &mut scratch.selection);
+    }
     if scratch.selection.precondition_false != 0 {
         let fixed = refuse(ingress, Refusal::PreconditionFalse as u32);
         return find_fixed(ingress, flow, fixed);

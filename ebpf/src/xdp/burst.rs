@@ -71,6 +71,9 @@ extern "C" fn zeroserve_plan(flow: *mut Flow) -> u32 {
 
 #[inline(always)]
 fn plan_burst(scratch: &mut Scratch, flow: &mut Flow) -> Ending {
+    if transport::plan_at_once(flow, &mut scratch.work) {
+        return Ending(zeroserve_describe(scratch, flow));
+    }
     if flow.response_bytes > u32::from(flow.mss) {
         scratch.work.arrival.now_us = clock::now_us();
     }

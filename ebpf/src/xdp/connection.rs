@@ -12,14 +12,15 @@ use zeroserve_ebpf::{
         sequence::{after, distance},
         tcp::{ACK, FIN, RST},
     },
+    words,
 };
 use zeroserve_shared::{flow::Flow, reason::Reason, route::VersionId};
 
 use crate::xdp::{
-    backlog, burst, clock, exchange,
+    backlog, burst, exchange,
     ingress::reply_bare,
     maps::{FLOWS, HITS},
-    scratch::Segment,
+    scratch::{Scratch, Segment},
     stage::{Ending, Ingress, run_on},
 };
 
@@ -38,14 +39,9 @@ fn place(segment: &Segment) -> Place {
 }
 
 /// Judges a segment that has the addresses and ports of a flow.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub(super) extern "C" fn zeroserve_admit(segment: *const Segment, flow: *const Flow) -> u32 {
-    // SAFETY: the caller passes references; the verifier has both checked for null.
-    match unsafe { (segment.as_ref(), flow.as_ref()) } {
-        (Some(segment), Some(flow)) => admit::admit(flow, &place(segment), clock::now_ms()) as u32,
-        _ => Admission::Ignored as u32,
-    }
+#[inline(always)]
+pub(super) fn admit(scratch: &Scratch, flow: &Flow) -> Admission {
+    admit::admit(flow, &place(&scratch.segment), scratch.now_ms)
 }
 
 /// Handles a segment that does not belong to the flow whose addresses and ports it has.
@@ -74,7 +70,7 @@ fn refuse(ingress: &mut Ingress<'_>, flow: &mut Flow, admission: u32) -> Ending 
     } else {
         Reason::ChallengeLimited
     };
-    if !admit::may_challenge(flow, clock::now_ms()) {
+    if !admit::may_challenge(flow, ingress.scratch.now_ms) {
         return Ending::of(reason);
     }
     reply_bare(ingress, flow.send_next, flow.acknowledged, ACK)
@@ -89,7 +85,7 @@ pub(super) extern "C" fn zeroserve_handle(context: *mut xdp_md, flow: *mut Flow)
 
 #[inline(always)]
 fn handle(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
-    let now_ms = clock::now_ms();
+    let now_ms = ingress.scratch.now_ms;
     flow.touched_ms = now_ms;
     take_acknowledgment(ingress, flow, now_ms);
     if flow.flags & FIN_SENT != 0 && flow.send_unacknowledged == flow.send_next {
@@ -119,7 +115,7 @@ fn take_acknowledgment(ingress: &mut Ingress<'_>, flow: &mut Flow, now_ms: u32) 
     scratch.work.arrival.block_count = 0;
     let options_bytes = segment.options_bytes;
     if options_bytes >= LEAST_SACK_BYTES && is_sending(flow) {
-        scratch.options = Area::EMPTY;
+        words::clear(&mut scratch.options);
         let offset = scratch.headers.bytes();
         if ingress.packet.read_bytes(offset, options_bytes, &mut scratch.options.0) {
             zeroserve_parse_sack(&scratch.options, &mut scratch.work.arrival);

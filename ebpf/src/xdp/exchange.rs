@@ -1,17 +1,18 @@
 //! Reading a request, and having it answered.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr::from_mut};
 
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_loop};
 use zeroserve_ebpf::{
-    request::{self, Asked},
+    request::{self, Asked, RequestScan},
     transport::{self, CLOSE, FIN_RECEIVED, READING},
     wire::tcp::{ACK, FIN},
+    words,
 };
 use zeroserve_shared::{flow::Flow, reason::Reason, refusal::Refusal};
 
 use crate::xdp::{
-    answer, backlog, burst, clock, connection,
+    answer, backlog, burst, connection,
     ingress::reply_bare,
     maps::{FLOWS, REQUESTS, SCRATCH},
     observe,
@@ -27,9 +28,8 @@ pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
         return Ending::of(Reason::MalformedHeader);
     };
     let scratch = &mut *ingress.scratch;
-    let now_ms = clock::now_ms();
-    scratch.flow.touched_ms = now_ms;
-    scratch.flow.progress_ms = now_ms;
+    scratch.flow.touched_ms = scratch.now_ms;
+    scratch.flow.progress_ms = scratch.now_ms;
     if FLOWS.insert(&scratch.segment.key, &scratch.flow, 0).is_err() {
         return Ending::of(Reason::FlowTableFull);
     }
@@ -80,8 +80,11 @@ fn continue_reading(ingress: &mut Ingress<'_>, flow: &Flow) -> bool {
         return false;
     };
     // SAFETY: the element stays valid for this call.
-    scratch.request = unsafe { *part };
-    if clock::now_ms().wrapping_sub(flow.progress_ms) > PATIENCE_MS {
+    unsafe {
+        let to = from_mut(&mut scratch.request).cast();
+        words::copy::<{ size_of::<RequestScan>() }>(part.cast(), to);
+    }
+    if scratch.now_ms.wrapping_sub(flow.progress_ms) > PATIENCE_MS {
         request::refuse(&mut scratch.request, Refusal::TooSlow);
     }
     true
@@ -197,7 +200,7 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
 fn remember(ingress: &Ingress<'_>, flow: &mut Flow) -> bool {
     if flow.flags & READING == 0 {
         flow.flags |= READING;
-        flow.progress_ms = clock::now_ms();
+        flow.progress_ms = ingress.scratch.now_ms;
     }
     REQUESTS.insert(&ingress.scratch.segment.key, &ingress.scratch.request, 0).is_ok()
 }

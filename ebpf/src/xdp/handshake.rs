@@ -9,8 +9,9 @@ use zeroserve_ebpf::{
         options::{self, Area, Options},
         tcp::{ACK, FIN, SYN},
     },
+    words,
 };
-use zeroserve_shared::{config::Config, flow::Flow, reason::Reason};
+use zeroserve_shared::{config::Config, reason::Reason};
 
 use crate::xdp::{
     early, exchange,
@@ -37,7 +38,7 @@ pub(super) extern "C" fn zeroserve_answer(context: *mut xdp_md) -> u32 {
 #[inline(always)]
 fn answer(ingress: &mut Ingress<'_>) -> Ending {
     let scratch = &mut *ingress.scratch;
-    scratch.options = Area::EMPTY;
+    words::clear(&mut scratch.options);
     let bytes = scratch.segment.options_bytes;
     let end = scratch.headers.bytes();
     if bytes > 0 && !ingress.packet.read_bytes(end, bytes, &mut scratch.options.0) {
@@ -89,7 +90,7 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
         let mss = remembered.mss.min(most);
         // One field at a time: a struct would be put together on the stack first.
         let flow = &mut ingress.scratch.flow;
-        *flow = Flow::default();
+        words::clear(flow);
         flow.receive_next = segment.sequence;
         flow.acknowledged = segment.sequence;
         flow.send_unacknowledged = segment.acknowledgment;

@@ -5,14 +5,15 @@ use zeroserve_ebpf::{
     bounds::opaque,
     transport::admit::Admission,
     wire::{
-        Headers, LEAST_HEADER_BYTES,
+        Headers,
         ethernet::{self, ETHERNET_BYTES, TAG_BYTES},
         header_bytes,
         ipv4::Ipv4,
         ipv6::{self, Ipv6},
-        options::{self, Area},
+        options,
         tcp::{self, ACK, FIN, RST, SYN, Tcp},
     },
+    words,
 };
 use zeroserve_shared::{
     config::{Local, mapped},
@@ -20,7 +21,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    burst, connection, handshake,
+    burst, clock, connection, handshake,
     maps::{ADDRESSES, COUNTERS, FLOWS},
     observe,
     packet::{Packet, bounded},
@@ -110,11 +111,10 @@ fn read_headers(ingress: &mut Ingress<'_>) -> Option<Ending> {
     let scratch = &mut *ingress.scratch;
     let headers = &mut scratch.headers;
     // As those of most frames first. Of any other, the link layer's are then there to be looked at.
-    headers.set_bytes(LEAST_HEADER_BYTES);
-    if !ingress.packet.read_headers(headers) {
+    if !ingress.packet.read_least_headers(headers) {
         return Some(Ending(zeroserve_judge_short(ingress.context)));
     }
-    scratch.segment.key.vlans = [[0; 2]; 2];
+    scratch.segment.key.clear_vlans();
     if headers.beginning().ether_type(0) != ethernet::IPV4 {
         let link = *headers.beginning();
         let tags = link.tags();
@@ -179,7 +179,7 @@ extern "C" fn zeroserve_judge_short(context: *mut xdp_md) -> u32 {
 #[inline(always)]
 fn judge_short(ingress: &mut Ingress<'_>) -> Reason {
     let area = &mut ingress.scratch.options;
-    *area = Area::EMPTY;
+    words::clear(area);
     let length = ingress.packet.length();
     let bytes = if length < area.0.len() as u32 { length } else { area.0.len() as u32 };
     if bytes < ETHERNET_BYTES || !ingress.packet.read_bytes(0, bytes, &mut area.0) {
@@ -239,6 +239,7 @@ fn read_segment(segment: &mut Segment, headers: &Headers, frame_bytes: u32) -> b
 /// Decides who handles a segment for our port.
 #[inline(always)]
 fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
+    ingress.scratch.now_ms = clock::now_ms();
     let flags = ingress.scratch.segment.flags;
     match flags & (SYN | ACK | FIN | RST) {
         SYN => {
@@ -246,9 +247,12 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
                 return Ending::of(Reason::NotLocal);
             }
             if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
-                let admission = connection::zeroserve_admit(&ingress.scratch.segment, flow);
-                if admission != Admission::Begins as u32 {
-                    return Ending(connection::zeroserve_refuse(ingress.context, flow, admission));
+                // SAFETY: the element stays valid for this call.
+                let admission = connection::admit(ingress.scratch, unsafe { &*flow });
+                if admission != Admission::Begins {
+                    let refused =
+                        connection::zeroserve_refuse(ingress.context, flow, admission as u32);
+                    return Ending(refused);
                 }
             }
             return Ending(handshake::zeroserve_answer(ingress.context));
@@ -260,8 +264,9 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
         _ => {}
     }
     if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
-        let admission = connection::zeroserve_admit(&ingress.scratch.segment, flow);
-        if admission == Admission::Belongs as u32 {
+        // SAFETY: the element stays valid for this call.
+        let admission = connection::admit(ingress.scratch, unsafe { &*flow });
+        if admission == Admission::Belongs {
             return Ending(connection::zeroserve_handle(ingress.context, flow));
         }
         if flags & RST == 0 {
@@ -271,7 +276,7 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
                 return ending;
             }
         }
-        return Ending(connection::zeroserve_refuse(ingress.context, flow, admission));
+        return Ending(connection::zeroserve_refuse(ingress.context, flow, admission as u32));
     }
     if flags & RST != 0 || !is_local(ingress) {
         return Ending::of(Reason::UnknownConnection);

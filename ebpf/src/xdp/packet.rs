@@ -1,8 +1,10 @@
 //! Reads, writes and resizes the frame: the only place that does.
 //!
-//! All access goes through `bpf_xdp_load_bytes` and `bpf_xdp_store_bytes` (Linux 5.18), which
+//! Nearly all access goes through `bpf_xdp_load_bytes` and `bpf_xdp_store_bytes` (Linux 5.18), which
 //! check the bounds themselves. So no packet pointer exists that could go stale when the frame is
-//! resized, and the verifier has none to follow.
+//! resized, and the verifier has none to follow. Only the headers of most frames, IPv4's without tags,
+//! are copied through such a pointer, which lives no longer than that copy: a helper costs as much
+//! as everything else that is done with a packet that is not ours.
 
 use core::{ffi::c_void, ptr::from_mut, ptr::from_ref};
 
@@ -17,7 +19,8 @@ use aya_ebpf::{
 };
 use zeroserve_ebpf::{
     bounds::opaque,
-    wire::{Headers, MOST_HEADER_BYTES},
+    wire::{Headers, LEAST_HEADER_BYTES, MOST_HEADER_BYTES},
+    words,
 };
 
 /// The frame that the program was called for.
@@ -79,6 +82,27 @@ impl Packet {
         unsafe { load_bytes(self.context, offset, to.cast(), length) == 0 }
     }
 
+    /// Where the frame begins, if it has so many bytes.
+    #[inline(always)]
+    fn beginning(self, bytes: usize) -> Option<*mut u8> {
+        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
+        let (data, data_end) = unsafe { ((*self.context).data, (*self.context).data_end) };
+        (data as usize + bytes <= data_end as usize).then_some(data as usize as *mut u8)
+    }
+
+    /// Copies the headers out of the frame as if they were IPv4's without tags.
+    #[inline(always)]
+    pub(super) fn read_least_headers(self, headers: &mut Headers) -> bool {
+        const BYTES: usize = LEAST_HEADER_BYTES as usize;
+        headers.set_bytes(LEAST_HEADER_BYTES);
+        let Some(frame) = self.beginning(BYTES) else {
+            return false;
+        };
+        // SAFETY: the frame has so many bytes, and so have the headers.
+        unsafe { words::copy::<BYTES>(frame, headers.least()) };
+        true
+    }
+
     /// Copies the headers out of the frame, as many bytes as they are to have.
     #[inline(always)]
     pub(super) fn read_headers(self, headers: &mut Headers) -> bool {
@@ -92,6 +116,13 @@ impl Packet {
     /// Copies the headers to the beginning of the frame.
     #[inline(always)]
     pub(super) fn write_headers(self, headers: &mut Headers) -> bool {
+        if headers.bytes() == LEAST_HEADER_BYTES
+            && let Some(frame) = self.beginning(LEAST_HEADER_BYTES as usize)
+        {
+            // SAFETY: the frame has so many bytes, and so have the headers.
+            unsafe { words::copy::<{ LEAST_HEADER_BYTES as usize }>(headers.least(), frame) };
+            return true;
+        }
         let Some(length) = bounded(headers.bytes(), MOST_HEADER_BYTES) else {
             return false;
         };

@@ -1,0 +1,82 @@
+//! Eight bytes at a time, from and to any address.
+
+use zerocopy::FromZeros;
+
+/// Loads eight bytes from any address. The compiler would do so byte by byte, not knowing that
+/// the kernel allows it.
+///
+/// # Safety
+///
+/// The pointer must be valid for reads of eight bytes.
+#[inline(always)]
+pub unsafe fn load(from: *const u8) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    {
+        let word: u64;
+        // SAFETY: the caller vouches for the pointer. The kernel forbids unaligned access only
+        // where the machine cannot do it fast, and then refuses the program.
+        unsafe {
+            core::arch::asm!("{0} = *(u64 *)({1} + 0)", out(reg) word, in(reg) from,
+                options(readonly, nostack, pure));
+        }
+        word
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    // SAFETY: the caller vouches for the pointer.
+    u64::from_le(unsafe { from.cast::<u64>().read_unaligned() })
+}
+
+/// Stores eight bytes at any address.
+///
+/// # Safety
+///
+/// The pointer must be valid for writes of eight bytes.
+#[inline(always)]
+pub unsafe fn store(to: *mut u8, word: u64) {
+    #[cfg(target_arch = "bpf")]
+    // SAFETY: as for `load`.
+    unsafe {
+        core::arch::asm!("*(u64 *)({0} + 0) = {1}", in(reg) to, in(reg) word, options(nostack));
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    // SAFETY: the caller vouches for the pointer.
+    unsafe {
+        to.cast::<u64>().write_unaligned(word.to_le());
+    }
+}
+
+/// Copies `BYTES` bytes, at least eight, a word at a time; the last word may overlap the one before.
+///
+/// # Safety
+///
+/// The pointers must be valid for so many bytes, which must not overlap.
+#[inline(always)]
+pub unsafe fn copy<const BYTES: usize>(from: *const u8, to: *mut u8) {
+    const { assert!(BYTES >= 8) };
+    let mut at = 0;
+    while at < BYTES {
+        let here = if at + 8 <= BYTES { at } else { BYTES - 8 };
+        // SAFETY: the caller vouches for the pointers, and `here + 8` is at most `BYTES`.
+        unsafe { store(to.add(here), load(from.add(here))) };
+        at += 8;
+    }
+}
+
+/// Makes a value zero, which must be a value of its type. The compiler would call its own `memset`,
+/// which writes byte by byte.
+#[inline(always)]
+pub fn clear<T: FromZeros>(value: &mut T) {
+    let bytes = size_of::<T>();
+    let to = core::ptr::from_mut(value).cast::<u8>();
+    let mut at = 0;
+    while at + 8 <= bytes {
+        // SAFETY: the word lies in the value, of which any bytes, and so zero, are allowed.
+        unsafe { store(to.add(at), 0) };
+        at += 8;
+    }
+    while at < bytes {
+        // SAFETY: as above.
+        unsafe { to.add(at).write_volatile(0) };
+        at += 1;
+    }
+}
