@@ -6,6 +6,8 @@
 //! | [`fetch`] | one transfer by a plain client, with its times |
 //! | [`frames`] | frames as clients send them, built and read by an independent implementation |
 //! | [`bench`] | the XDP program, run on single frames |
+//! | [`exchange`] | raw bytes to an HTTP server, and what comes back |
+//! | [`cases`] | a table of requests and answers, written as text |
 //! | [`host`] | a private network with nothing attached, for the binary to be used in |
 //! | [`binary`] | the console's binary, also on a terminal |
 //! | [`browser`] | a browser without a window |
@@ -18,6 +20,8 @@
 pub mod bench;
 pub mod binary;
 pub mod browser;
+pub mod cases;
+pub mod exchange;
 pub mod fetch;
 pub mod frames;
 pub mod host;
@@ -55,4 +59,10 @@ pub fn require_program(name: &str) {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
     assert!(found, "this test needs {name}, which is not in the PATH; tests/run installs it");
+}
+
+/// Text in which every tenth byte begins with its own number, so that a part of it says where it is
+/// from: `000000000|000000010|...`.
+pub fn numbered(bytes: usize) -> Vec<u8> {
+    (0..bytes).step_by(10).flat_map(|at| format!("{at:09}|").into_bytes()).take(bytes).collect()
 }
