@@ -62,6 +62,21 @@ pub unsafe fn copy<const BYTES: usize>(from: *const u8, to: *mut u8) {
     }
 }
 
+/// Copies a value, at least a word long. The compiler would call its own `memmove`, which copies byte by
+/// byte, where it does not know that the two do not overlap.
+#[inline(always)]
+pub fn copy_value<T: Copy>(from: &T, to: &mut T) {
+    let (from, to) = (core::ptr::from_ref(from).cast::<u8>(), core::ptr::from_mut(to).cast::<u8>());
+    let bytes = size_of::<T>();
+    let mut at = 0;
+    while at < bytes {
+        let here = if at + 8 <= bytes { at } else { bytes - 8 };
+        // SAFETY: both are references, and `here + 8` is at most the size.
+        unsafe { store(to.add(here), load(from.add(here))) };
+        at += 8;
+    }
+}
+
 /// Makes a value zero, which must be a value of its type. The compiler would call its own `memset`,
 /// which writes byte by byte.
 #[inline(always)]

@@ -4,8 +4,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{config::Address, route::VersionId};
 
-/// The key of the map `FLOWS`.
-#[repr(C)]
+/// The key of the map `FLOWS`. Aligned, so that it is read and written in words.
+#[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct FlowKey {
     /// The client's address.

@@ -5,6 +5,8 @@
 //! segments are counted from the beginning of the response. Every walk is over all words in the
 //! same way, whatever is in them, because that is what the verifier understands.
 
+use zerocopy::FromZeros;
+
 /// Words on a board. One is for the segments that the oldest open one is among.
 const WORDS: usize = 8;
 
@@ -13,7 +15,7 @@ const WORD_SEGMENTS: u32 = 64;
 
 /// The board of one response.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromZeros)]
 pub struct Board {
     /// Bits of the segments held. The word for segments 64 n to 64 n + 63 is at n modulo 8.
     words: [u64; WORDS],

@@ -15,7 +15,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    burst, clock,
+    burst,
     maps::{HITS, PATHS, ROUTES},
     stage::Ingress,
 };
@@ -34,7 +34,6 @@ pub(super) fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -
             return false;
         }
     }
-    let config = ingress.config;
     let scratch = &mut *ingress.scratch;
     if request::wants_close(&scratch.request) {
         flow.flags |= CLOSE;
@@ -45,13 +44,8 @@ pub(super) fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -
     }
     flow.form = scratch.selection.form as u8;
     flow.body_start = scratch.selection.body_start;
-    if scratch.date_read_ms != scratch.now_ms {
-        // Once in a tick of the kernel, which is some milliseconds.
-        scratch.date_unix_s = clock::unix_s(config.tai_minus_utc_s);
-        scratch.date_read_ms = scratch.now_ms;
-    }
-    flow.date_unix_s = scratch.date_unix_s;
-    transport::begin(flow, scratch.selection.response_bytes, scratch.now_ms);
+    flow.date_unix_s = scratch.tick.unix_s;
+    transport::begin(flow, scratch.selection.response_bytes, scratch.tick.now_ms);
     scratch.work.arrival.now_ms = flow.progress_ms;
     scratch.work.arrival.block_count = 0;
     scratch.work.arrival.repeats = false;

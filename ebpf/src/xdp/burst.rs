@@ -4,11 +4,12 @@
 use aya_ebpf::bindings::{BPF_F_BROADCAST, xdp_action::XDP_REDIRECT, xdp_md};
 use zeroserve_ebpf::{
     descriptor::{self, DESCRIPTOR_BYTES, Descriptor, MAGIC, Range},
-    transport::{self, Board, SAYS_CLOSE, Work, conclude, plan},
+    transport::{self, SAYS_CLOSE, Work, conclude, plan},
     wire::{
         HEADERS_BYTES, Headers,
         tcp::{ACK, PSH},
     },
+    words,
 };
 use zeroserve_shared::{
     flow::Flow,
@@ -44,6 +45,15 @@ impl Carrier {
     }
 }
 
+/// As [`send`], for a response that has just begun: most are planned without a call.
+#[inline(always)]
+pub(super) fn send_first(scratch: &mut Scratch, flow: &mut Flow) -> Ending {
+    if transport::plan_at_once(flow, &mut scratch.work) {
+        return describe(scratch, flow);
+    }
+    send(flow)
+}
+
 /// Plans what the flow may send now: [`Ending::READY`], or [`Reason::AckConsumed`] if that is
 /// nothing.
 #[inline(always)]
@@ -71,9 +81,6 @@ extern "C" fn zeroserve_plan(flow: *mut Flow) -> u32 {
 
 #[inline(always)]
 fn plan_burst(scratch: &mut Scratch, flow: &mut Flow) -> Ending {
-    if transport::plan_at_once(flow, &mut scratch.work) {
-        return Ending(zeroserve_describe(scratch, flow));
-    }
     if flow.response_bytes > u32::from(flow.mss) {
         scratch.work.arrival.now_us = clock::now_us();
     }
@@ -144,14 +151,13 @@ fn describe(scratch: &mut Scratch, flow: &Flow) -> Ending {
 
 /// Sends what the carrier describes, once the stages that found it out have returned: writing
 /// segments needs much stack.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub(super) extern "C" fn zeroserve_depart(context: *mut xdp_md) -> u32 {
-    run(context, depart)
+#[inline(always)]
+pub(super) fn depart(context: *mut xdp_md) -> Ending {
+    Ending(run(context, send_off))
 }
 
 #[inline(always)]
-fn depart(ingress: &mut Ingress<'_>) -> Ending {
+fn send_off(ingress: &mut Ingress<'_>) -> Ending {
     let plan = &ingress.scratch.work.plan;
     ingress.counters.segments_repaired += u64::from(plan.repairs);
     let segments = plan.segments;
@@ -166,8 +172,10 @@ fn depart(ingress: &mut Ingress<'_>) -> Ending {
 fn recall_board(scratch: &mut Scratch) {
     match BOARDS.get_ptr(&scratch.segment.key) {
         // SAFETY: the element stays valid for this call.
-        Some(board) => scratch.work.board = unsafe { *board },
-        None => scratch.work.board = Board::default(),
+        Some(board) => unsafe {
+            words::copy_value(&*board, &mut scratch.work.board);
+        },
+        None => words::clear(&mut scratch.work.board),
     }
 }
 

@@ -1,12 +1,39 @@
 //! The time.
 
 use aya_ebpf::helpers::generated::{
-    bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_ktime_get_tai_ns,
+    bpf_jiffies64, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_ktime_get_tai_ns,
 };
 
 const NS_PER_US: u64 = 1000;
 const NS_PER_MS: u64 = 1_000_000;
 const NS_PER_S: u64 = 1_000_000_000;
+
+/// The time as of the last tick of the kernel.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct Tick {
+    /// Number of the tick.
+    number: u64,
+    /// Milliseconds of `CLOCK_MONOTONIC`. They wrap.
+    pub(super) now_ms: u32,
+    /// Seconds since the Unix epoch.
+    pub(super) unix_s: u32,
+}
+
+impl Tick {
+    /// Brings it up to date. The number of the tick is a word in memory, so the clocks are asked by
+    /// the first packet after it only.
+    #[inline(always)]
+    pub(super) fn update(&mut self, tai_minus_utc_s: i64) {
+        // SAFETY: the helper takes no arguments and always succeeds.
+        let number = unsafe { bpf_jiffies64() };
+        if self.number != number {
+            self.number = number;
+            self.now_ms = now_ms();
+            self.unix_s = unix_s(tai_minus_utc_s);
+        }
+    }
+}
 
 /// Milliseconds of `CLOCK_MONOTONIC`, as of the last tick of the kernel. They wrap.
 #[inline(always)]
@@ -25,7 +52,7 @@ pub(super) fn now_us() -> u32 {
 /// Seconds since the Unix epoch. `CLOCK_TAI` (Linux 6.1) follows every step of the wall clock;
 /// the console knows how far it is from UTC.
 #[inline(always)]
-pub(super) fn unix_s(tai_minus_utc_s: i64) -> u32 {
+fn unix_s(tai_minus_utc_s: i64) -> u32 {
     // SAFETY: the helper takes no arguments and always succeeds.
     let tai_s = unsafe { bpf_ktime_get_tai_ns() } / NS_PER_S;
     tai_s.wrapping_sub(tai_minus_utc_s as u64) as u32

@@ -41,7 +41,7 @@ fn place(segment: &Segment) -> Place {
 /// Judges a segment that has the addresses and ports of a flow.
 #[inline(always)]
 pub(super) fn admit(scratch: &Scratch, flow: &Flow) -> Admission {
-    admit::admit(flow, &place(&scratch.segment), scratch.now_ms)
+    admit::admit(flow, &place(&scratch.segment), scratch.tick.now_ms)
 }
 
 /// Handles a segment that does not belong to the flow whose addresses and ports it has.
@@ -70,7 +70,7 @@ fn refuse(ingress: &mut Ingress<'_>, flow: &mut Flow, admission: u32) -> Ending 
     } else {
         Reason::ChallengeLimited
     };
-    if !admit::may_challenge(flow, ingress.scratch.now_ms) {
+    if !admit::may_challenge(flow, ingress.scratch.tick.now_ms) {
         return Ending::of(reason);
     }
     reply_bare(ingress, flow.send_next, flow.acknowledged, ACK)
@@ -85,7 +85,7 @@ pub(super) extern "C" fn zeroserve_handle(context: *mut xdp_md, flow: *mut Flow)
 
 #[inline(always)]
 fn handle(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
-    let now_ms = ingress.scratch.now_ms;
+    let now_ms = ingress.scratch.tick.now_ms;
     flow.touched_ms = now_ms;
     take_acknowledgment(ingress, flow, now_ms);
     if flow.flags & FIN_SENT != 0 && flow.send_unacknowledged == flow.send_next {

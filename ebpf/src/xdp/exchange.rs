@@ -1,10 +1,10 @@
 //! Reading a request, and having it answered.
 
-use core::{ffi::c_void, ptr::from_mut};
+use core::ffi::c_void;
 
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_loop};
 use zeroserve_ebpf::{
-    request::{self, Asked, RequestScan},
+    request::{self, Asked},
     transport::{self, CLOSE, FIN_RECEIVED, READING},
     wire::tcp::{ACK, FIN},
     words,
@@ -28,8 +28,8 @@ pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
         return Ending::of(Reason::MalformedHeader);
     };
     let scratch = &mut *ingress.scratch;
-    scratch.flow.touched_ms = scratch.now_ms;
-    scratch.flow.progress_ms = scratch.now_ms;
+    scratch.flow.touched_ms = scratch.tick.now_ms;
+    scratch.flow.progress_ms = scratch.tick.now_ms;
     if FLOWS.insert(&scratch.segment.key, &scratch.flow, 0).is_err() {
         return Ending::of(Reason::FlowTableFull);
     }
@@ -80,11 +80,8 @@ fn continue_reading(ingress: &mut Ingress<'_>, flow: &Flow) -> bool {
         return false;
     };
     // SAFETY: the element stays valid for this call.
-    unsafe {
-        let to = from_mut(&mut scratch.request).cast();
-        words::copy::<{ size_of::<RequestScan>() }>(part.cast(), to);
-    }
-    if scratch.now_ms.wrapping_sub(flow.progress_ms) > PATIENCE_MS {
+    words::copy_value(unsafe { &*part }, &mut scratch.request);
+    if scratch.tick.now_ms.wrapping_sub(flow.progress_ms) > PATIENCE_MS {
         request::refuse(&mut scratch.request, Refusal::TooSlow);
     }
     true
@@ -98,7 +95,7 @@ fn read(ingress: &mut Ingress<'_>, known_bytes: u32) -> Option<u32> {
     let unread = segment.payload_bytes.saturating_sub(known_bytes);
     let bytes = if unread > BUFFER_BYTES as u32 { BUFFER_BYTES as u32 } else { unread };
     let offset = segment.payload_offset.wrapping_add(known_bytes);
-    if !ingress.packet.read_bytes(offset, bytes, &mut scratch.buffer.bytes) {
+    if !ingress.packet.read_words(offset, bytes, &mut scratch.buffer.bytes) {
         return None;
     }
     scratch.from_backlog = 0;
@@ -186,7 +183,7 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
         let refusal = ingress.scratch.refusal;
         observe::zeroserve_observe_request(ingress.scratch, flow, refusal);
     }
-    let ending = burst::send(flow);
+    let ending = burst::send_first(ingress.scratch, flow);
     if ending == Ending::of(Reason::AckConsumed) {
         // The client's window is closed.
         let acknowledgment = transport::acknowledgment_alone(flow);
@@ -200,7 +197,7 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
 fn remember(ingress: &Ingress<'_>, flow: &mut Flow) -> bool {
     if flow.flags & READING == 0 {
         flow.flags |= READING;
-        flow.progress_ms = ingress.scratch.now_ms;
+        flow.progress_ms = ingress.scratch.tick.now_ms;
     }
     REQUESTS.insert(&ingress.scratch.segment.key, &ingress.scratch.request, 0).is_ok()
 }

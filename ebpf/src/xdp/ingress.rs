@@ -21,7 +21,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    burst, clock, connection, handshake,
+    burst, connection, handshake,
     maps::{ADDRESSES, COUNTERS, FLOWS},
     observe,
     packet::{Packet, bounded},
@@ -42,7 +42,7 @@ pub(super) fn zeroserve(context: XdpContext) -> u32 {
     counters.packets_in += 1;
     counters.bytes_in += u64::from(packet.length());
     let ending = match serve(context.ctx) {
-        Ending::READY => Ending(burst::zeroserve_depart(context.ctx)),
+        Ending::READY => burst::depart(context.ctx),
         ending => ending,
     };
     let verdict = match ending {
@@ -239,7 +239,7 @@ fn read_segment(segment: &mut Segment, headers: &Headers, frame_bytes: u32) -> b
 /// Decides who handles a segment for our port.
 #[inline(always)]
 fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
-    ingress.scratch.now_ms = clock::now_ms();
+    ingress.scratch.tick.update(ingress.config.tai_minus_utc_s);
     let flags = ingress.scratch.segment.flags;
     match flags & (SYN | ACK | FIN | RST) {
         SYN => {

@@ -70,6 +70,55 @@ impl Packet {
         unsafe { load_bytes(self.context, offset, from_mut(buffer).cast(), length) == 0 }
     }
 
+    /// As [`Self::read_bytes`], without a call if there are few. What follows them in the buffer is
+    /// undefined, up to the next multiple of eight bytes.
+    #[inline(always)]
+    pub(super) fn read_words<const BYTES: usize>(
+        self,
+        offset: u32,
+        length: u32,
+        buffer: &mut [u8; BYTES],
+    ) -> bool {
+        const { assert!(BYTES >= MOST_WORDS as usize * 8) };
+        let (offset, length) = (opaque(offset.into()), opaque(length.into()));
+        if length == 0 || length > MOST_WORDS * 8 || offset >= MOST_OFFSET {
+            return self.read_bytes(offset as u32, length as u32, buffer);
+        }
+        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
+        let (data, data_end) = unsafe { ((*self.context).data, (*self.context).data_end) };
+        let to = buffer.as_mut_ptr();
+        let mut from = data as usize + offset as usize;
+        let mut at = 0;
+        while at < MOST_WORDS {
+            if at * 8 + 8 > length {
+                break;
+            }
+            if from + 8 > data_end as usize {
+                return false;
+            }
+            // SAFETY: the word lies in the frame, and in the buffer.
+            unsafe { words::copy::<8>(from as *const u8, to.add(at as usize * 8)) };
+            from += 8;
+            at += 1;
+        }
+        let rest = length & 7;
+        if rest == 0 {
+            return true;
+        }
+        // The word that ends with the last byte: in front of the bytes are the headers.
+        let last = data as usize + (opaque(offset + length - 8) & (MOST_OFFSET * 2 - 1)) as usize;
+        if last + 8 > data_end as usize {
+            return false;
+        }
+        let start = opaque(length & !7) & (MOST_WORDS * 8 - 1);
+        // SAFETY: the word lies in the frame, and in the buffer, which has room for one more.
+        unsafe {
+            let word = words::load(last as *const u8) >> (8 * (8 - rest));
+            words::store(to.add(start as usize), word);
+        }
+        true
+    }
+
     /// Copies bytes out of the frame.
     ///
     /// # Safety
@@ -130,6 +179,33 @@ impl Packet {
         unsafe { store_bytes(self.context, 0, headers.tail(length).cast(), length) == 0 }
     }
 
+    /// Copies a known number of bytes into the frame, without a call.
+    ///
+    /// # Safety
+    ///
+    /// `from` must be valid for `BYTES` bytes.
+    #[inline(always)]
+    pub(super) unsafe fn write_exactly<const BYTES: usize>(
+        self,
+        offset: u32,
+        from: *const u8,
+    ) -> bool {
+        const { assert!(BYTES >= 8) };
+        let offset = opaque(offset.into());
+        if offset >= MOST_OFFSET {
+            return false;
+        }
+        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
+        let (data, data_end) = unsafe { ((*self.context).data, (*self.context).data_end) };
+        let to = data as usize + offset as usize;
+        if to + BYTES > data_end as usize {
+            return false;
+        }
+        // SAFETY: so many bytes are there, and the caller vouches for as many to be read.
+        unsafe { words::copy::<BYTES>(from, to as *mut u8) };
+        true
+    }
+
     /// Copies a value into the frame.
     #[inline(always)]
     pub(super) fn write<T: Copy>(self, offset: u32, value: &T) -> bool {
@@ -175,6 +251,12 @@ pub(super) fn bounded(length: u32, most: u32) -> Option<u64> {
     let less_one = opaque(u64::from(length).wrapping_sub(1));
     (less_one < u64::from(most)).then(|| less_one + 1)
 }
+
+/// Most words that are read without a helper.
+const MOST_WORDS: u64 = 32;
+
+/// What is read or written without a helper begins below this, because the verifier wants a bound.
+const MOST_OFFSET: u64 = 2048;
 
 type Transfer = unsafe extern "C" fn(*mut xdp_md, u32, *mut c_void, u64) -> i64;
 

@@ -13,7 +13,7 @@ use zeroserve_ebpf::{
 };
 use zeroserve_shared::flow::{Flow, FlowKey};
 
-use crate::xdp::{backlog::Backlog, burst::Carrier};
+use crate::xdp::{backlog::Backlog, burst::Carrier, clock::Tick};
 
 /// Most request bytes read from one packet.
 pub(super) const BUFFER_BYTES: usize = WINDOW_BYTES;
@@ -63,12 +63,8 @@ pub(super) struct Scratch {
     pub(super) from_backlog: u32,
     /// The number of the refusal that the request got and one, or zero.
     pub(super) refusal: u32,
-    /// When the packet came, by [`clock::now_ms`](crate::xdp::clock::now_ms).
-    pub(super) now_ms: u32,
-    /// The time for `Date` as it was last read.
-    pub(super) date_unix_s: u32,
-    /// When that was, as `now_ms` has it.
-    pub(super) date_read_ms: u32,
+    /// When the packet came.
+    pub(super) tick: Tick,
     /// What is sent in answer to the request.
     pub(super) selection: Selection,
     /// The request as it arrived.

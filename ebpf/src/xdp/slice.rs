@@ -1,12 +1,9 @@
 //! A piece of a response, from its blocks into the frame: payload, checksum and headers.
 
-use core::{
-    ffi::c_void,
-    ptr::{from_ref, null_mut},
-};
+use core::ptr::from_ref;
 
 use aya_ebpf::{
-    bindings::{bpf_func_id::BPF_FUNC_csum_diff, xdp_md},
+    bindings::xdp_md,
     btf_maps::{Array, ArrayOfMaps},
 };
 use zeroserve_ebpf::{
@@ -51,8 +48,9 @@ fn write_stored(packet: Packet, carrier: &Carrier, range: Range) -> Option<u64> 
     let Descriptor { first_start, first_bytes, second_start, .. } = carrier.descriptor;
     let at = carrier.headers.bytes();
     if range.end <= first_bytes {
-        let start = first_start + range.start;
-        return sum_of(zeroserve_copy(packet.context(), start, range.end - range.start, at));
+        let Descriptor { slot, class, .. } = carrier.descriptor;
+        let range = Range { start: first_start + range.start, end: first_start + range.end };
+        return copy(packet, slot, class, range, at);
     }
     if range.start >= first_bytes {
         let start = second_start + (range.start - first_bytes);
@@ -165,25 +163,23 @@ fn sum_before<const BYTES: usize, const SUMS: usize>(
     }
     // SAFETY: `step` is less than `SUMS`, so a whole step of bytes begins here.
     let bytes = unsafe { block.bytes.as_ptr().add(step * SUM_STEP_BYTES) };
-    let whole = opaque(rest) & (SUM_STEP_BYTES as u64 - 4);
-    // SAFETY: the helper reads less than a step. It wants words; the last, partial one follows.
-    let words = unsafe { csum(bytes.cast_mut().cast(), whole) };
-    // SAFETY: `whole` is at most 60, so the word lies within the step; blocks and steps are
-    // aligned to eight bytes and `whole` is a multiple of four.
-    let last = unsafe { *bytes.add(whole as usize).cast::<u32>() };
-    let kept = (1u64 << (8 * (rest & 3))) - 1;
-    Some(stored + (words as u64 & 0xffff_ffff) + (u64::from(u32::from_le(last)) & kept))
-}
-
-/// `bpf_csum_diff` of some bytes and nothing, with the length as wide as a register.
-#[inline(always)]
-unsafe fn csum(bytes: *mut c_void, length: u64) -> i64 {
-    type Diff = unsafe extern "C" fn(*mut c_void, u64, *mut c_void, u64, u64) -> i64;
-    // SAFETY: a call of a helper is a call of its number; the types are those of the kernel.
-    unsafe {
-        let helper: Diff = core::mem::transmute(BPF_FUNC_csum_diff as usize);
-        helper(null_mut(), 0, bytes, length, 0)
+    let mut sum = stored;
+    let mut at = 0;
+    // The first bound is for Linux 6.1, which would go round for ever, so the optimiser must not see
+    // that it follows from the second.
+    while opaque(at) < SUM_STEP_BYTES as u64 {
+        if at + 8 > rest {
+            break;
+        }
+        // SAFETY: `rest` is less than a step; blocks and steps are aligned to eight bytes.
+        let word = unsafe { *bytes.add(opaque(at) as usize & (SUM_STEP_BYTES - 8)).cast::<u64>() };
+        sum += (word & 0xffff_ffff) + (word >> 32);
+        at += 8;
     }
+    // SAFETY: as above.
+    let last = unsafe { *bytes.add(opaque(at) as usize & (SUM_STEP_BYTES - 8)).cast::<u64>() };
+    let kept = u64::from_le(last) & ((1u64 << (8 * (rest & 7))) - 1);
+    Some(sum + (kept & 0xffff_ffff) + (kept >> 32))
 }
 
 /// Writes what lies in the segment of the texts that are not stored, and returns their sum.
@@ -201,20 +197,32 @@ fn write_texts(packet: Packet, range: Range, scratch: &mut Scratch) -> Option<u6
     let at = carrier.headers.bytes();
     let end = moving_offset + MOVING_BYTES as u32;
     let moving = Range { start: moving_offset, end };
-    let sum = write_text(packet, at, range, moving, &scratch.moving.text)?;
+    let sum = write_text::<MOVING_BYTES>(packet, at, range, moving, &scratch.moving.text)?;
     if response_bytes <= first_bytes {
         return Some(sum);
     }
     zeroserve_set_part(part, descriptor);
     let start = end + PART_GAP_BYTES as u32;
     let place = Range { start, end: start + PART_BYTES as u32 };
-    Some(sum + write_text(packet, at, range, place, &scratch.part)?)
+    Some(sum + write_text::<PART_BYTES>(packet, at, range, place, &scratch.part)?)
 }
 
 /// Writes the part of a text that lies in the segment, whose place in the response is `place`, and
 /// whose payload begins at `at`.
 #[inline(always)]
-fn write_text(packet: Packet, at: u32, range: Range, place: Range, text: &Text) -> Option<u64> {
+fn write_text<const BYTES: usize>(
+    packet: Packet,
+    at: u32,
+    range: Range,
+    place: Range,
+    text: &Text,
+) -> Option<u64> {
+    if range.start <= place.start && place.end <= range.end {
+        let before = place.start - range.start;
+        // SAFETY: a text has as many bytes.
+        let written = unsafe { packet.write_exactly::<BYTES>(at + before, text.bytes.as_ptr()) };
+        return written.then(|| shifted(text.sum.into(), before & 1 != 0));
+    }
     let start = if range.start > place.start { range.start } else { place.start };
     let end = if range.end < place.end { range.end } else { place.end };
     if start >= end {
@@ -229,11 +237,7 @@ fn write_text(packet: Packet, at: u32, range: Range, place: Range, text: &Text) 
     if !written {
         return None;
     }
-    let sum = if end - start == place.end - place.start {
-        u64::from(text.sum)
-    } else {
-        zeroserve_sum_text(text, skipped as u32, length as u32)
-    };
+    let sum = zeroserve_sum_text(text, skipped as u32, length as u32);
     Some(shifted(sum, (start - range.start) & 1 != 0))
 }
 
