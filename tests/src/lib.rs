@@ -14,6 +14,7 @@
 //! | [`transfer`] | a transfer that goes on while something else happens |
 //! | [`nginx`] | a server to compare with |
 //! | [`traces`] | what a server or a demo could leave behind |
+//! | [`webm`] | a video that is fetched in parts |
 //! | [`wire`] | a bad wire between a client and a server |
 //! | [`wrk`] | runs wrk and reads its report |
 
@@ -29,6 +30,7 @@ pub mod lab;
 pub mod nginx;
 pub mod traces;
 pub mod transfer;
+pub mod webm;
 pub mod wire;
 pub mod wrk;
 
