@@ -8,6 +8,7 @@
 //! | [`bench`] | the XDP program, run on single frames |
 //! | [`exchange`] | raw bytes to an HTTP server, and what comes back |
 //! | [`cases`] | a table of requests and answers, written as text |
+//! | [`differential`] | the same requests to two servers |
 //! | [`host`] | a private network with nothing attached, for the binary to be used in |
 //! | [`binary`] | the console's binary, also on a terminal |
 //! | [`browser`] | a browser without a window |
@@ -22,6 +23,7 @@ pub mod bench;
 pub mod binary;
 pub mod browser;
 pub mod cases;
+pub mod differential;
 pub mod exchange;
 pub mod fetch;
 pub mod frames;

@@ -17,15 +17,18 @@ use crate::{binary, require_program};
 /// The port that it listens on, in the server's namespace.
 pub const PORT: u16 = 8080;
 
+/// The settings that serve small static files fastest.
+pub const SETTINGS: &str = include_str!("../nginx.conf");
+
 /// A running nginx, stopped when dropped.
 pub struct Nginx {
     master: Child,
 }
 
 impl Nginx {
-    /// Starts nginx on the server's end of a network, with `tests/nginx.conf`, and waits until
-    /// clients can reach it. It serves the files in `site`; `folder`, which must not exist but may
-    /// lie beside them, is for its own.
+    /// Starts nginx on the server's end of a network, with [`SETTINGS`], and waits until clients can
+    /// reach it. It serves the files in `site`; `folder`, which must not exist but may lie beside
+    /// them, is for its own.
     ///
     /// # Errors
     ///
@@ -40,10 +43,29 @@ impl Nginx {
         folder: &Path,
         site: &Path,
     ) -> Result<Self> {
+        Self::start_with(SETTINGS, server, client, folder, site)
+    }
+
+    /// Starts nginx with other settings, in which `FOLDER` and `PORT` are replaced.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not start.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not installed.
+    pub fn start_with(
+        settings: &str,
+        server: &Namespace,
+        client: &Namespace,
+        folder: &Path,
+        site: &Path,
+    ) -> Result<Self> {
         require_program("nginx");
         fs::create_dir(folder)?;
         symlink(site, folder.join("site"))?;
-        let settings = include_str!("../nginx.conf")
+        let settings = settings
             .replace("FOLDER", &folder.display().to_string())
             .replace("PORT", &PORT.to_string());
         let file = folder.join("nginx.conf");
