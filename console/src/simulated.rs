@@ -310,7 +310,8 @@ impl Server for Simulated {
             return Ok(seen);
         }
         if wanted.requests {
-            seen.requests = sights::requests(&mut self.glances, &self.routes, time);
+            let (routes, refusing) = (&self.routes, &self.refusing);
+            seen.requests = sights::requests(&mut self.glances, routes, refusing, time);
         }
         seen.packets = sights::packets(&mut self.glances, &self.leaving, &wanted.reasons, time);
         Ok(seen)

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use etherparse::PacketBuilder;
-use zeroserve_shared::{reason::Reason, route::FixedRoute};
+use zeroserve_shared::{reason::Reason, refusal::Refusal, route::FixedRoute};
 
 use super::{SimulatedRoute, traffic::Random};
 use crate::{
@@ -18,6 +18,7 @@ const REQUESTS: usize = 4;
 pub(super) fn requests(
     random: &mut Random,
     routes: &[SimulatedRoute],
+    refusing: &[(Refusal, u32)],
     time: SystemTime,
 ) -> Vec<Request> {
     let shares: u32 = routes.iter().map(|route| route.share).sum();
@@ -48,7 +49,22 @@ pub(super) fn requests(
             refusal: None,
         })
     };
-    (0..REQUESTS).filter_map(ask).collect()
+    let mut requests: Vec<Request> = (0..REQUESTS).filter_map(ask).collect();
+    for (refusal, _) in refusing {
+        let answer = routes.iter().find(|route| route.info.index == refusal.route() as u32);
+        let answer = answer.map(|route| &route.info);
+        requests.push(Request {
+            time,
+            client: ([203, 0, 113, 66], 40_000 + random.below(9_999) as u16).into(),
+            server: ([192, 0, 2, 10], 80).into(),
+            line: "GET / HTTP/1.1".into(),
+            route: refusal.route() as u32,
+            status: answer.map_or(0, |info| info.status),
+            bytes: answer.map_or(0, |info| info.response_bytes),
+            refusal: Some(*refusal),
+        });
+    }
+    requests
 }
 
 /// A packet for each reason that is looked for and occurs.

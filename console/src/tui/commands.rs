@@ -65,6 +65,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     key("redraw", Action::Redraw),
     on("remove", Panel::Routes, Action::Remove),
     on("replace", Panel::Routes, Action::Replace),
+    key("requests", Action::Show(Panel::Requests)),
     key("routes", Action::Show(Panel::Routes)),
     key("save", Action::Save),
     Command { name: "sort", run: Run::Sort },

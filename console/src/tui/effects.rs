@@ -15,11 +15,16 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
 use nix::time::{ClockId, clock_gettime};
 
 use super::commit;
 use super::message::{Entry, FilesJob, Message, ServerJob};
-use crate::{content::Rendered, server::Server};
+use crate::{
+    content::Rendered,
+    observe::{Packet, pcapng::Capture},
+    server::Server,
+};
 
 /// What a worker says.
 #[derive(Debug)]
@@ -136,6 +141,9 @@ pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
         ServerJob::Flows(limit) => {
             Message::Flows(server.flows(limit).map_err(|e| format!("{e:#}")))
         }
+        ServerJob::Observe(wanted) => {
+            Message::Observed(server.observe(&wanted).map_err(|e| format!("{e:#}")))
+        }
         ServerJob::Routes => Message::Routes(server.routes().map_err(|e| format!("{e:#}"))),
         ServerJob::Head(path) => {
             let response = server.response(&path).map_err(|e| format!("{e:#}"));
@@ -169,7 +177,23 @@ pub(crate) fn read(job: FilesJob) -> Message {
                 .map_err(|error| format!("{:#}", anyhow::Error::new(error)));
             Message::Rendered { job, outcome }
         }
+        FilesJob::Export { file, interface, packets } => {
+            let outcome = export(&file, &interface, &packets).map_err(|e| format!("{e:#}"));
+            Message::Exported { file, outcome: outcome.map(|()| packets.len()) }
+        }
     }
+}
+
+/// Writes packets to a file that is not there yet.
+fn export(file: &Path, interface: &str, packets: &[Packet]) -> anyhow::Result<()> {
+    let new = fs::File::create_new(file);
+    let new = new.with_context(|| format!("cannot create {}", file.display()))?;
+    let mut capture = Capture::new(io::BufWriter::new(new), interface)?;
+    for packet in packets {
+        capture.write(packet)?;
+    }
+    capture.into_inner().into_inner().context("cannot finish the file")?;
+    Ok(())
 }
 
 /// What is in a folder: folders first, then by name.

@@ -119,6 +119,24 @@ pub(crate) fn time_of_day(time: SystemTime) -> String {
     format!("{:02}:{:02}:{:02}", s / 3600 % 24, s / 60 % 60, s % 60)
 }
 
+/// The time of day (UTC), to the millisecond.
+pub(crate) fn time_of_day_ms(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:03}", time_of_day(time), since.subsec_millis())
+}
+
+/// A time as part of a file's name: `20261123T031207Z`.
+pub(crate) fn stamp(time: SystemTime) -> String {
+    // "06 Nov 1994 08:49:37 UTC"
+    let date = date(time);
+    let words: Vec<&str> = date.split(' ').collect();
+    let [day, month, year, clock, ..] = words[..] else { return date.replace([' ', ':'], "-") };
+    let months =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = 1 + months.iter().position(|name| *name == month).unwrap_or(0);
+    format!("{year}{month:02}{day}T{}Z", clock.replace(':', ""))
+}
+
 /// A hash in hexadecimal, its first `bytes` bytes.
 pub(crate) fn hex(hash: &[u8; 32], bytes: usize) -> String {
     hash.iter().take(bytes).fold(String::new(), |mut text, byte| {

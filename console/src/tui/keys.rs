@@ -17,11 +17,12 @@ pub(crate) enum Scope {
     Rates,
     Cpus,
     Flows,
+    Requests,
     /// Choosing what to have explained.
     Issues,
     /// On any panel, while a recording plays: these keys come before the panel's own.
     Replay,
-    /// Typing a filter for the routes.
+    /// Typing a filter for the routes or the requests.
     Filter,
     /// Picking a file.
     Picker,
@@ -37,6 +38,8 @@ pub(crate) enum Scope {
     Exit,
     /// Reading a popup.
     Reading,
+    /// Reading about a reason.
+    Cause,
     /// Waiting for a file to be rendered.
     Working,
     /// Typing a command.
@@ -45,12 +48,13 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// All of them, with their titles in the help.
-    pub(crate) const ALL: [(Self, &'static str); 17] = [
+    pub(crate) const ALL: [(Self, &'static str); 19] = [
         (Self::Routes, "Routes"),
         (Self::Reasons, "Reasons"),
         (Self::Rates, "Rates"),
         (Self::Cpus, "CPUs"),
         (Self::Flows, "Flows"),
+        (Self::Requests, "Requests"),
         (Self::Issues, "What is wrong"),
         (Self::Replay, "Replay of a recording"),
         (Self::Filter, "Filter"),
@@ -62,6 +66,7 @@ impl Scope {
         (Self::Undo, "Undo"),
         (Self::Exit, "Exit question"),
         (Self::Reading, "Popups"),
+        (Self::Cause, "Explained reason"),
         (Self::Working, "While a file is read"),
     ];
 
@@ -109,6 +114,7 @@ pub(crate) enum Action {
     Complete,
     Issues,
     Outside,
+    Export,
     Log,
     Play(Play),
     Save,

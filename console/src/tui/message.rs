@@ -11,6 +11,7 @@ use crossterm::event::KeyEvent;
 use super::Exit;
 use crate::{
     content::{Rendered, ResponseOptions, RoutePath},
+    observe::{Packet, Seen, Wanted},
     record::{Play, Playing},
     server::{Change, Flows, RouteInfo, Sample, Surroundings},
 };
@@ -39,6 +40,7 @@ pub(crate) enum Message {
     Sampled(Result<Sample, String>),
     LookedAround(Result<Surroundings, String>),
     Flows(Result<Flows, String>),
+    Observed(Result<Seen, String>),
     Routes(Result<Arc<[RouteInfo]>, String>),
     /// The head of the response that is served at a path.
     Head {
@@ -46,6 +48,11 @@ pub(crate) enum Message {
         lines: Result<Vec<String>, String>,
     },
     Committed(Box<Committed>),
+    /// Packets were written to a file, so many.
+    Exported {
+        file: PathBuf,
+        outcome: Result<usize, String>,
+    },
     Listed {
         folder: PathBuf,
         entries: Result<Vec<Entry>, String>,
@@ -75,6 +82,8 @@ pub(crate) enum ServerJob {
     LookAround,
     /// The flows there are, but no more than so many.
     Flows(usize),
+    /// Single requests and packets, as long as this is asked again and again.
+    Observe(Wanted),
     Routes,
     Head(RoutePath),
     Commit(Box<Commit>),
@@ -88,7 +97,17 @@ pub(crate) enum ServerJob {
 #[derive(Debug)]
 pub(crate) enum FilesJob {
     List(PathBuf),
-    Render { job: u64, source: PathBuf, options: ResponseOptions },
+    Render {
+        job: u64,
+        source: PathBuf,
+        options: ResponseOptions,
+    },
+    /// Write packets to a file for Wireshark.
+    Export {
+        file: PathBuf,
+        interface: String,
+        packets: Vec<Packet>,
+    },
 }
 
 /// A change that somebody is about to make, or made.

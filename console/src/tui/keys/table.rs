@@ -7,26 +7,30 @@ use crate::{record::Play, tui::model::Panel};
 
 /// The panels.
 pub(super) const PANELS: &[Scope] =
-    &[Scope::Routes, Scope::Reasons, Scope::Rates, Scope::Cpus, Scope::Flows];
+    &[Scope::Routes, Scope::Reasons, Scope::Rates, Scope::Cpus, Scope::Flows, Scope::Requests];
 const LISTS: &[Scope] = &[
     Scope::Routes,
     Scope::Reasons,
     Scope::Flows,
+    Scope::Requests,
     Scope::Issues,
     Scope::Staged,
     Scope::Undo,
     Scope::Picker,
     Scope::Reading,
+    Scope::Cause,
 ];
 /// The lists in which nothing can be typed.
 const PLAIN_LISTS: &[Scope] = &[
     Scope::Routes,
     Scope::Reasons,
     Scope::Flows,
+    Scope::Requests,
     Scope::Issues,
     Scope::Staged,
     Scope::Undo,
     Scope::Reading,
+    Scope::Cause,
 ];
 const EVERYWHERE: &[Scope] = &[
     Scope::Routes,
@@ -34,6 +38,7 @@ const EVERYWHERE: &[Scope] = &[
     Scope::Rates,
     Scope::Cpus,
     Scope::Flows,
+    Scope::Requests,
     Scope::Issues,
     Scope::Filter,
     Scope::Picker,
@@ -43,6 +48,7 @@ const EVERYWHERE: &[Scope] = &[
     Scope::Undo,
     Scope::Exit,
     Scope::Reading,
+    Scope::Cause,
     Scope::Working,
     Scope::Palette,
 ];
@@ -52,6 +58,7 @@ const EVERYWHERE_BUT_EXIT: &[Scope] = &[
     Scope::Rates,
     Scope::Cpus,
     Scope::Flows,
+    Scope::Requests,
     Scope::Issues,
     Scope::Filter,
     Scope::Picker,
@@ -60,6 +67,7 @@ const EVERYWHERE_BUT_EXIT: &[Scope] = &[
     Scope::Staged,
     Scope::Undo,
     Scope::Reading,
+    Scope::Cause,
     Scope::Working,
     Scope::Palette,
 ];
@@ -85,12 +93,15 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[ENTER], Action::Enter, &[Scope::Reasons], "explain", "Say what the selected reason means, what usually causes it and what to do."),
     bind(&[ENTER], Action::Enter, &[Scope::Issues], "explain", "Say what it means, what usually causes it and what to do."),
     bind(&[ENTER], Action::Enter, &[Scope::Flows], "its flows", "Show the flows of the selected client."),
+    bind(&[ENTER], Action::Enter, &[Scope::Requests], "details", "Show everything about the selected request."),
+    bind(&[Key::char('w')], Action::Export, &[Scope::Cause], "write pcapng", "Write the packets that were seen to a file for Wireshark."),
     bind(&[ENTER], Action::Enter, &[Scope::Picker], "open/choose", "Go into the folder, or choose the file."),
     bind(&[ENTER], Action::Enter, &[Scope::Path], "go on", "Read the file and show what will change."),
     bind(&[ENTER], Action::Enter, &[Scope::Palette], "do it", "Do what the command says."),
     bind(&[TAB], Action::Complete, &[Scope::Palette], "complete", "Complete what was typed."),
-    bind(&[ENTER], Action::Enter, &[Scope::Filter], "keep filter", "Keep the filter and go back to the routes."),
+    bind(&[ENTER], Action::Enter, &[Scope::Filter], "keep filter", "Keep the filter and go back to the rows."),
     bind(&[Key::char('/')], Action::Filter, &[Scope::Routes], "filter", "Show only routes whose path contains what you type."),
+    bind(&[Key::char('/')], Action::Filter, &[Scope::Requests], "filter", "Show only requests with what you type in them: addresses, paths, codes, refusals; several words must all be there."),
     bind(&[Key::char('s')], Action::Sort, &[Scope::Routes], "sort", "Sort by the next column. Rows follow it until they are frozen."),
     bind(&[Key::char('s')], Action::Sort, &[Scope::Flows], "sort", "Sort by the next column."),
     bind(&[Key::char('S')], Action::SortAgain, &[Scope::Routes], "", "Sort frozen rows by the same column again, with the values of now."),
@@ -110,14 +121,14 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[LEFT, BACK_TAB], Action::Left, CHOICES, "", "Go to the choice on the left."),
     bind(&[RIGHT, TAB], Action::Right, CHOICES, "choose", "Go to the choice on the right."),
     bind(&[ENTER], Action::Enter, CHOICES, "", "Take the choice, unless it removes or stops something: that takes its letter."),
-    bind(&[ENTER, Key::char('q')], Action::Cancel, &[Scope::Reading], "", "Close it."),
+    bind(&[ENTER, Key::char('q')], Action::Cancel, &[Scope::Reading, Scope::Cause], "", "Close it."),
     bind(&[Key::char('q')], Action::Cancel, &[Scope::Issues], "", "Close it."),
     bind(&[Key::char('n'), Key::char('q'), ESC], Action::Cancel, CHOICES, "cancel", "Change nothing."),
     bind(&[Key::char('n'), Key::char('q'), ESC], Action::Cancel, &[Scope::Staged, Scope::Undo], "cancel", "Change nothing."),
     bind(&[ESC], Action::Cancel, PANELS, "", "Clear the filter, or the message."),
     bind(&[ESC], Action::Cancel, &[Scope::Filter], "clear", "Clear the filter."),
     bind(&[ESC], Action::Cancel, &[Scope::Picker, Scope::Path, Scope::Working, Scope::Palette], "cancel", "Change nothing."),
-    bind(&[ESC], Action::Cancel, &[Scope::Reading, Scope::Issues], "close", "Close it."),
+    bind(&[ESC], Action::Cancel, &[Scope::Reading, Scope::Cause, Scope::Issues], "close", "Close it."),
     bind(&[TAB], Action::NextPanel, PANELS, "panel", "Go to the next panel."),
     bind(&[BACK_TAB], Action::PreviousPanel, PANELS, "", "Go to the previous panel."),
     bind(&[Key::char('1')], Action::Show(Panel::Routes), PANELS, "", "Go to the routes."),
@@ -125,6 +136,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[Key::char('3')], Action::Show(Panel::Rates), PANELS, "", "Go to the rates."),
     bind(&[Key::char('4')], Action::Show(Panel::Cpus), PANELS, "", "Go to the CPUs."),
     bind(&[Key::char('5')], Action::Show(Panel::Flows), PANELS, "", "Go to the flows."),
+    bind(&[Key::char('6')], Action::Show(Panel::Requests), PANELS, "", "Go to the requests: a sample of them, read only while you look."),
     bind(&[UP, Key::char('k')], Action::Up, PLAIN_LISTS, "", "Go up."),
     bind(&[DOWN, Key::char('j')], Action::Down, PLAIN_LISTS, "", "Go down."),
     bind(&[UP], Action::Up, &[Scope::Picker, Scope::Filter], "", "Go up."),

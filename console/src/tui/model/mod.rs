@@ -6,6 +6,7 @@ mod flows;
 mod issue;
 mod panels;
 mod popup;
+mod sights;
 
 use std::{
     collections::VecDeque,
@@ -22,6 +23,7 @@ pub(crate) use flows::{Client, ClientKey, FLOWS_READ, FlowsPanel};
 pub(crate) use issue::{Issue, Lint};
 pub(crate) use panels::{CURVES, ChartPanel, ReasonsPanel, RoutesPanel, scrolled};
 pub(crate) use popup::{Confirm, Listed, Palette, PathForm, Picker, Popup, Purpose, Working};
+pub(crate) use sights::{GAP, Sights};
 
 use super::{
     Leaving, Options,
@@ -49,11 +51,12 @@ pub(crate) enum Panel {
     Rates,
     Cpus,
     Flows,
+    Requests,
 }
 
 impl Panel {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Routes, Self::Reasons, Self::Rates, Self::Cpus, Self::Flows];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Routes, Self::Reasons, Self::Rates, Self::Cpus, Self::Flows, Self::Requests];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -62,12 +65,18 @@ impl Panel {
             Self::Rates => "Rates",
             Self::Cpus => "CPUs",
             Self::Flows => "Flows",
+            Self::Requests => "Requests",
         }
     }
 
     /// Whether it shares its place with others on a screen that shows several.
     fn is_at_the_side(self) -> bool {
         matches!(self, Self::Reasons | Self::Cpus | Self::Flows)
+    }
+
+    /// Whether it shares the place below the routes.
+    fn is_below(self) -> bool {
+        matches!(self, Self::Rates | Self::Requests)
     }
 
     fn scope(self) -> Scope {
@@ -77,6 +86,7 @@ impl Panel {
             Self::Rates => Scope::Rates,
             Self::Cpus => Scope::Cpus,
             Self::Flows => Scope::Flows,
+            Self::Requests => Scope::Requests,
         }
     }
 }
@@ -188,9 +198,12 @@ pub(crate) struct Model {
     pub(crate) reasons: ReasonsPanel,
     pub(crate) chart: ChartPanel,
     pub(crate) flows: FlowsPanel,
+    pub(crate) sights: Sights,
     pub(crate) focus: Panel,
     /// The panel beside the routes, where there is room for it.
     pub(crate) side: Panel,
+    /// The panel below the routes, where there is room for it.
+    pub(crate) below: Panel,
     pub(crate) popup: Option<Popup>,
     pub(crate) note: Option<Note>,
     /// Newest last.
@@ -251,8 +264,10 @@ impl Model {
             reasons: ReasonsPanel::new(),
             chart: ChartPanel::new(),
             flows: FlowsPanel::new(),
+            sights: Sights::default(),
             focus: Panel::Routes,
             side: Panel::Reasons,
+            below: Panel::Rates,
             popup: None,
             note: None,
             log: VecDeque::new(),
@@ -275,7 +290,7 @@ impl Model {
     pub(crate) fn scope(&self) -> Scope {
         match &self.popup {
             Some(popup) => popup.scope(),
-            None if self.routes.typing => Scope::Filter,
+            None if self.routes.typing || self.sights.requests.typing => Scope::Filter,
             None => self.focus.scope(),
         }
     }
@@ -285,6 +300,9 @@ impl Model {
         self.focus = panel;
         if panel.is_at_the_side() {
             self.side = panel;
+        }
+        if panel.is_below() {
+            self.below = panel;
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     },
     Cause, ClientKey, Lint,
 };
-use crate::content::RoutePath;
+use crate::{content::RoutePath, observe::Request};
 
 /// What lies over the panels. Only one at a time.
 #[derive(Debug)]
@@ -28,6 +28,11 @@ pub(crate) enum Popup {
     },
     Cause {
         cause: Cause,
+        scroll: usize,
+    },
+    /// Everything about a request.
+    Request {
+        request: Box<Request>,
         scroll: usize,
     },
     /// What the network card, XDP and the kernel's own TCP/IP count.
@@ -67,9 +72,11 @@ pub(crate) enum Popup {
 impl Popup {
     pub(crate) fn scope(&self) -> Scope {
         match self {
+            Self::Cause { cause: Cause::Reason(_), .. } => Scope::Cause,
             Self::Help { .. }
             | Self::Log { .. }
             | Self::Route { .. }
+            | Self::Request { .. }
             | Self::Cause { .. }
             | Self::Lint { .. }
             | Self::Outside { .. }
@@ -92,6 +99,7 @@ impl Popup {
             Self::Help { scroll }
             | Self::Log { scroll }
             | Self::Route { scroll, .. }
+            | Self::Request { scroll, .. }
             | Self::Cause { scroll, .. }
             | Self::Lint { scroll, .. }
             | Self::Outside { scroll }

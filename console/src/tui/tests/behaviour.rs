@@ -347,7 +347,7 @@ fn panels_are_reached_by_number_and_by_tab() {
     let mut run = Run::new(80, 24);
     run.ticks(4).press("2");
     assert_eq!(run.model.focus, Panel::Reasons);
-    run.press("Tab Tab Tab Tab");
+    run.press("Tab Tab Tab Tab Tab");
     assert_eq!(run.model.focus, Panel::Routes);
 }
 

@@ -10,6 +10,7 @@ mod palette;
 mod replay;
 mod scale;
 mod screens;
+mod sights;
 mod soak;
 
 use std::{

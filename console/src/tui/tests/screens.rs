@@ -75,6 +75,18 @@ screens! {
     cpus_of_a_large_machine: plain().with_cpus(128), |run| { run.ticks(40).press("4"); };
     flows: plain(), |run| { run.ticks(8).press("5"); };
     flows_of_a_client: plain(), |run| { run.ticks(8).press("5 Down Enter"); };
+    requests: plain(), |run| { run.ticks(8).press("6").ticks(20); };
+    requests_before_any: plain().with(1, Event::Silence), |run| { run.ticks(8).press("6"); };
+    requests_filtered: plain(), |run| {
+        run.ticks(8).press("6").ticks(40).press("/").enter("php 404").press("Enter Down");
+    };
+    request_in_detail: plain(), |run| { run.ticks(8).press("6 Enter"); };
+    refused_requests_seen: plain().with(3, Event::Refusing(Refusal::HostMissing, 4)), |run| {
+        run.ticks(12).press("2 Down Enter").ticks(12).press("End");
+    };
+    packets_seen_of_a_reason: plain(), |run| {
+        run.ticks(40).press("2 Down Enter").ticks(8).press("End");
+    };
     rates_of_drops: plain().with(30, Event::Leaving(Reason::SequenceGap, 200)), |run| {
         run.ticks(300).press("3 Left");
     };

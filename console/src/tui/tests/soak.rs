@@ -78,6 +78,8 @@ fn an_hour_with_routes_that_come_and_go_leaves_nothing_behind_and_goes_on_adding
     let server = Recorded::in_folder(Box::new(Simulated::new(1)), folder.path(), FILE_BYTES);
     let server = server.unwrap().with_clock(|sample| std::time::UNIX_EPOCH + sample.taken);
     let mut run = Run::on(server, 160, 48);
+    // With the requests on view, which come and go as well.
+    run.press("6");
     let (mut published, mut gone, mut totals) = (VecDeque::new(), 0, VecDeque::new());
     let mut live_bytes = Vec::new();
     for minute in 0..60 {

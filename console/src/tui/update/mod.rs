@@ -7,6 +7,7 @@ mod panels;
 mod picker;
 mod popups;
 mod replay;
+mod sights;
 
 pub(crate) use self::commit::leave;
 use std::{
@@ -48,6 +49,8 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Sampled(outcome) => on_sample(model, outcome, &mut effects),
         Message::LookedAround(outcome) => on_looked_around(model, outcome),
         Message::Flows(outcome) => on_flows(model, outcome),
+        Message::Observed(outcome) => sights::on_observed(model, outcome),
+        Message::Exported { file, outcome } => sights::on_exported(model, &file, outcome),
         Message::Routes(outcome) => on_routes(model, outcome),
         Message::Head { path, lines } => changes::on_head(model, &path, lines),
         Message::Committed(committed) => commit::on_committed(model, *committed, &mut effects),
@@ -62,6 +65,9 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         let areas = Areas::of(model);
         model.routes.scroll(areas.route_rows());
         model.reasons.scroll(areas.reason_rows());
+        let requests = &mut model.sights.requests;
+        let height = areas.request_rows();
+        requests.offset = scrolled(requests.offset, requests.selected, requests.rows.len(), height);
         let flows = &mut model.flows;
         let height = areas.flow_rows();
         flows.offset = scrolled(flows.offset, flows.selected, flows.clients.len(), height);
@@ -87,10 +93,7 @@ fn on_key(model: &mut Model, key: KeyEvent, effects: &mut Vec<Effect>) {
 /// Typed or pasted text. Where no text is wanted, pasted text does nothing: it is no command.
 fn on_text(model: &mut Model, text: &str, effects: &mut Vec<Effect>) {
     match (model.scope(), &mut model.popup) {
-        (Scope::Filter, _) => {
-            model.routes.filter.insert(text);
-            model.routes.refilter();
-        }
+        (Scope::Filter, _) => panels::edit_filter(model, |filter| filter.insert(text)),
         (Scope::Picker, Some(Popup::Picker(open))) => picker::on_text(open, text, effects),
         (Scope::Palette, Some(Popup::Palette(open))) => palette::on_text(open, text),
         (Scope::Path, Some(Popup::Path(form))) => {
@@ -116,6 +119,7 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
             | Scope::Rates
             | Scope::Cpus
             | Scope::Flows
+            | Scope::Requests
             | Scope::Replay => {
                 panels::on_action(model, action, effects);
             }
@@ -125,9 +129,12 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
             Scope::Path | Scope::Confirm | Scope::Working => {
                 changes::on_action(model, action, effects);
             }
-            Scope::Exit | Scope::Reading | Scope::Issues | Scope::Staged | Scope::Undo => {
-                popups::on_action(model, action, effects)
-            }
+            Scope::Exit
+            | Scope::Reading
+            | Scope::Cause
+            | Scope::Issues
+            | Scope::Staged
+            | Scope::Undo => popups::on_action(model, action, effects),
         },
     }
 }
@@ -163,6 +170,7 @@ fn on_tick(model: &mut Model, now: SystemTime, effects: &mut Vec<Effect>) {
     if !model.flows.asked && model.ticks.is_multiple_of(FLOWS_TICKS) {
         ask_for_flows(model, effects);
     }
+    sights::ask(model, effects);
     model.ticks += 1;
 }
 

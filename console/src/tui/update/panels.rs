@@ -1,7 +1,8 @@
 //! Keys on the panels.
 
-use super::{ask_for_flows, changes, commit, picker, show_latest};
+use super::{ask_for_flows, changes, commit, picker, show_latest, sights};
 use crate::tui::{
+    field::Field,
     keys::Action,
     message::Effect,
     model::{CURVES, Level, Listed, Model, Palette, Panel, Popup},
@@ -26,10 +27,11 @@ pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Eff
         Action::Cancel => clear(model),
         _ => match model.focus {
             Panel::Routes => on_routes(model, action, effects),
-            Panel::Reasons => on_reasons(model, action),
+            Panel::Reasons => on_reasons(model, action, effects),
             Panel::Rates => on_chart(model, action),
             Panel::Cpus => {}
             Panel::Flows => on_flows(model, action),
+            Panel::Requests => sights::on_requests(model, action),
         },
     }
 }
@@ -44,6 +46,7 @@ pub(super) fn show(model: &mut Model, panel: Panel, effects: &mut Vec<Effect>) {
     if !model.flows.asked && panel == Panel::Flows {
         ask_for_flows(model, effects);
     }
+    sights::ask(model, effects);
 }
 
 fn freeze(model: &mut Model) {
@@ -64,10 +67,24 @@ fn pause(model: &mut Model) {
 }
 
 fn clear(model: &mut Model) {
-    if model.routes.filter.text().is_empty() {
+    let filter = match model.focus {
+        Panel::Requests => &model.sights.requests.filter,
+        _ => &model.routes.filter,
+    };
+    if filter.text().is_empty() {
         model.note = None;
     } else {
-        model.routes.filter.clear();
+        edit_filter(model, Field::clear);
+    }
+}
+
+/// Changes the filter of the panel that has the focus, and what it shows.
+pub(super) fn edit_filter(model: &mut Model, edit: impl FnOnce(&mut Field)) {
+    if model.focus == Panel::Requests {
+        edit(&mut model.sights.requests.filter);
+        model.sights.requests.lay_out();
+    } else {
+        edit(&mut model.routes.filter);
         model.routes.refilter();
     }
 }
@@ -146,27 +163,21 @@ fn open(model: &mut Model) {
 
 /// A key while a filter is typed.
 pub(super) fn on_filter_action(model: &mut Model, action: Action) {
-    let routes = &mut model.routes;
+    if matches!(action, Action::Enter | Action::Cancel) {
+        (model.routes.typing, model.sights.requests.typing) = (false, false);
+    }
     match action {
-        Action::Enter => routes.typing = false,
-        Action::Cancel => {
-            routes.typing = false;
-            routes.filter.clear();
-            routes.refilter();
-        }
-        Action::Erase => {
-            routes.filter.backspace();
-            routes.refilter();
-        }
-        Action::EraseAll => {
-            routes.filter.clear();
-            routes.refilter();
-        }
-        _ => routes.step(steps(action, 1)),
+        Action::Enter => {}
+        Action::Cancel | Action::EraseAll => edit_filter(model, Field::clear),
+        Action::Erase => edit_filter(model, |filter| {
+            filter.backspace();
+        }),
+        _ if model.focus == Panel::Requests => model.sights.requests.step(steps(action, 1)),
+        _ => model.routes.step(steps(action, 1)),
     }
 }
 
-fn on_reasons(model: &mut Model, action: Action) {
+fn on_reasons(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     let page = Areas::of(model).reason_rows().max(1) as isize;
     let (shown, frozen) = (std::sync::Arc::clone(&model.shown), model.frozen);
     let reasons = &mut model.reasons;
@@ -176,8 +187,8 @@ fn on_reasons(model: &mut Model, action: Action) {
             reasons.lay_out(&shown, frozen);
         }
         Action::Enter => {
-            if let Some(cause) = reasons.rows.get(reasons.selected) {
-                model.popup = Some(Popup::Cause { cause: *cause, scroll: 0 });
+            if let Some(cause) = reasons.rows.get(reasons.selected).copied() {
+                sights::explain(model, cause, effects);
             }
         }
         Action::Outside => model.popup = Some(Popup::Outside { scroll: 0 }),

@@ -1,6 +1,6 @@
 //! Keys on popups that are read, and on the exit question.
 
-use super::{commit, panels::steps};
+use super::{commit, panels::steps, sights};
 use crate::tui::{
     Exit,
     keys::Action,
@@ -18,7 +18,8 @@ pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Eff
         Some(Popup::Changes { listed, selected }) => {
             commit::on_list(model, listed, selected, action, effects);
         }
-        Some(Popup::Issues { selected }) => on_issues(model, selected, action),
+        Some(Popup::Issues { selected }) => on_issues(model, selected, action, effects),
+        Some(Popup::Cause { .. }) if action == Action::Export => sights::export(model, effects),
         _ => on_reading(model, action),
     }
 }
@@ -40,13 +41,13 @@ fn on_exit(model: &mut Model, choice: usize, action: Action, effects: &mut Vec<E
     }
 }
 
-fn on_issues(model: &mut Model, selected: usize, action: Action) {
+fn on_issues(model: &mut Model, selected: usize, action: Action, effects: &mut Vec<Effect>) {
     let issues = model.issues();
     let last = issues.len().saturating_sub(1);
     match (action, issues.get(selected.min(last))) {
         (Action::Cancel, _) => model.popup = None,
         (Action::Enter, Some(Issue::Fault(cause, _))) => {
-            model.popup = Some(Popup::Cause { cause: *cause, scroll: 0 });
+            sights::explain(model, *cause, effects);
         }
         (Action::Enter, Some(Issue::Lint(lint))) => {
             model.popup = Some(Popup::Lint { lint: lint.clone(), scroll: 0 });

@@ -1,6 +1,6 @@
 //! A recording that plays in place of a server, and saving one of a server.
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+use std::{path::Path, sync::Arc};
 
 use super::on_sample;
 use crate::{
@@ -68,20 +68,8 @@ pub(super) fn save(model: &mut Model, effects: &mut Vec<Effect>) {
         return model.note(Level::Info, "this is a recording already");
     }
     let interface = model.identity.interface.replace(['.', '@'], "-");
-    let name = format!("zeroserve-{interface}-{}.zsr", stamp(model.now));
+    let name = format!("zeroserve-{interface}-{}.zsr", format::stamp(model.now));
     effects.push(Effect::Server(ServerJob::Save(model.start_folder.join(name))));
-}
-
-/// A time as part of a file's name: `20261123T031207Z`.
-fn stamp(time: SystemTime) -> String {
-    // "06 Nov 1994 08:49:37 UTC"
-    let date = format::date(time);
-    let words: Vec<&str> = date.split(' ').collect();
-    let [day, month, year, clock, ..] = words[..] else { return date.replace([' ', ':'], "-") };
-    let months =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let month = 1 + months.iter().position(|name| *name == month).unwrap_or(0);
-    format!("{year}{month:02}{day}T{}Z", clock.replace(':', ""))
 }
 
 /// The black box was copied, or not.
@@ -95,17 +83,4 @@ pub(super) fn on_saved(model: &mut Model, file: &Path, outcome: Result<u64, Stri
         Err(why) => model.log(Level::Failed, format!("the recording was not saved: {why}"), None),
     }
     model.changed = true;
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn the_name_of_a_saved_file_sorts_by_time() {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        assert_eq!(stamp(time), "19941106T084937Z");
-    }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Areas {
     pub(crate) rates: Option<Rect>,
     pub(crate) cpus: Option<Rect>,
     pub(crate) flows: Option<Rect>,
+    pub(crate) requests: Option<Rect>,
     pub(crate) message: Rect,
     pub(crate) footer: Rect,
     /// Where popups may be: over the panels, never over state, alarms, messages and keys.
@@ -81,7 +82,7 @@ impl Areas {
                 .layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(SIDE_WIDTH)]));
             areas.put(Panel::Routes, routes);
             areas.put(model.side, side);
-            areas.put(Panel::Rates, rates);
+            areas.put(model.below, rates);
         } else {
             areas.put(model.focus, body);
         }
@@ -95,12 +96,18 @@ impl Areas {
             Panel::Rates => self.rates = Some(area),
             Panel::Cpus => self.cpus = Some(area),
             Panel::Flows => self.flows = Some(area),
+            Panel::Requests => self.requests = Some(area),
         }
     }
 
     /// How many clients fit: less a frame, a heading and the line below.
     pub(crate) fn flow_rows(&self) -> usize {
         self.flows.map_or(0, |area| area.height.saturating_sub(4).into())
+    }
+
+    /// How many requests fit: less a frame and a heading.
+    pub(crate) fn request_rows(&self) -> usize {
+        self.requests.map_or(0, |area| area.height.saturating_sub(3).into())
     }
 
     /// How many routes fit: less a frame and a heading.

@@ -28,7 +28,7 @@ pub(super) fn line(name: &str, value: impl Into<String>) -> Line<'static> {
     styled(name, value, theme::PLAIN)
 }
 
-fn styled(name: &str, value: impl Into<String>, style: Style) -> Line<'static> {
+pub(super) fn styled(name: &str, value: impl Into<String>, style: Style) -> Line<'static> {
     Line::from(vec![
         Span::styled(format!(" {name:<NAME_WIDTH$}"), theme::FAINT),
         Span::styled(value.into(), style),
@@ -125,6 +125,17 @@ fn rates(model: &Model, index: u32) -> [Line<'static>; 4] {
     ]
 }
 
+/// A line of a detail whose value may need several.
+pub(super) fn long(name: &str, value: &str) -> Vec<Line<'static>> {
+    let pieces = wrapped(value, 56).into_iter().enumerate();
+    pieces
+        .map(|(row, text)| {
+            let text = text.spans.into_iter().map(|span| span.content).collect::<String>();
+            line(if row == 0 { name } else { "" }, text.trim_start().to_owned())
+        })
+        .collect()
+}
+
 /// What a reason means, what usually causes it, and what to do.
 pub(super) fn cause(model: &Model, cause: Cause, scroll: usize) -> Page {
     let (sign, severity, style) = theme::severity(cause.severity());
@@ -149,7 +160,45 @@ pub(super) fn cause(model: &Model, cause: Cause, scroll: usize) -> Page {
         line("rate", format::rate(per_s)),
         styled("last 30 s", format::spark(&cause.spark(&model.shown)), theme::REQUESTS),
     ]);
-    Page { title: cause.name().into(), lines, width: 76, scroll }
+    lines.push(Line::default());
+    let width = model.size.0.saturating_sub(4).clamp(76, 110);
+    lines.extend(seen(model, cause, width.into()));
+    Page { title: cause.name().into(), lines, width, scroll }
+}
+
+/// The last packets that left for a reason, or the last requests that were refused for it.
+fn seen(model: &Model, cause: Cause, width: usize) -> Vec<Line<'static>> {
+    let room = width.saturating_sub(18);
+    let (what, rows): (_, Vec<_>) = match cause {
+        Cause::Reason(reason) => {
+            let packets = model.sights.packets(reason);
+            ("packets", packets.map(|packet| (packet.time, packet.to_string())).collect())
+        }
+        Cause::Refusal(refusal) => {
+            let requests = model.sights.requests.refused(refusal);
+            ("requests", requests.map(|request| (request.time, request.to_string())).collect())
+        }
+        // Clones are made of packets that did not leave.
+        Cause::Egress(_) => return Vec::new(),
+    };
+    let heading = match (&model.replay, rows.is_empty()) {
+        (Some(_), _) => format!(" Single {what} are not recorded."),
+        (None, true) => format!(" Looking for {what} … none seen yet; they come from now on."),
+        (None, false) => format!(" The last {what} that were seen, newest first (times are UTC)"),
+    };
+    let mut lines = vec![Line::styled(heading, theme::FAINT)];
+    for (time, text) in rows {
+        let mut head = format::time_of_day_ms(time);
+        for text in wrapped(&text, room) {
+            let text = text.spans.into_iter().map(|span| span.content).collect::<String>();
+            lines.push(Line::from(vec![
+                Span::styled(format!(" {head:<13}"), theme::FAINT),
+                Span::raw(text),
+            ]));
+            head.clear();
+        }
+    }
+    lines
 }
 
 /// What something odd means, what usually causes it, and what to do.
@@ -167,10 +216,7 @@ fn advice_lines(advice: &Advice) -> Vec<Line<'static>> {
         ("usual cause", &advice.cause),
         ("what to do", &advice.mend),
     ] {
-        for (row, text) in wrapped(text, 56).into_iter().enumerate() {
-            let text = text.spans.into_iter().map(|span| span.content).collect::<String>();
-            lines.push(line(if row == 0 { name } else { "" }, text.trim_start().to_owned()));
-        }
+        lines.extend(long(name, text));
         lines.push(Line::default());
     }
     lines

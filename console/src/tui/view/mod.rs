@@ -13,6 +13,7 @@ mod outside;
 mod popup;
 mod questions;
 mod reasons;
+mod requests;
 mod routes;
 
 use ratatui::{
@@ -71,6 +72,9 @@ fn draw(model: &Model, tree: &mut TreeState<usize>, frame: &mut Frame<'_>) {
         }
         if let Some(area) = areas.flows {
             flows::draw(model, frame, area);
+        }
+        if let Some(area) = areas.requests {
+            requests::draw(model, frame, area);
         }
         footer::draw(model, &areas, frame);
         popup::draw(model, frame, areas.popups);

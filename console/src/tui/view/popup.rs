@@ -9,6 +9,7 @@ use ratatui::{
 
 use super::{
     areas::Areas, centred, changes, detail, flows, footer, outside, popup_frame, questions,
+    requests,
 };
 use crate::tui::{
     format,
@@ -52,6 +53,7 @@ fn page(model: &Model) -> Option<Page> {
         Popup::Log { scroll } => Some(log(model, *scroll)),
         Popup::Route { index, scroll } => Some(detail::route(model, *index, *scroll)),
         Popup::Cause { cause, scroll } => Some(detail::cause(model, *cause, *scroll)),
+        Popup::Request { request, scroll } => Some(requests::page(model, request, *scroll)),
         Popup::Lint { lint, scroll } => Some(detail::lint(model, lint, *scroll)),
         Popup::Client { client, scroll } => Some(flows::page(model, *client, *scroll)),
         Popup::Outside { scroll } => Some(outside::page(model, *scroll)),
