@@ -19,6 +19,7 @@ use anyhow::Context as _;
 use nix::time::{ClockId, clock_gettime};
 
 use super::commit;
+use super::drift::{self, Drift};
 use super::message::{Entry, FilesJob, Message, ServerJob};
 use crate::{
     content::Rendered,
@@ -176,6 +177,13 @@ pub(crate) fn read(job: FilesJob) -> Message {
                 .map(Arc::new)
                 .map_err(|error| format!("{:#}", anyhow::Error::new(error)));
             Message::Rendered { job, outcome }
+        }
+        FilesJob::Compare(info) => {
+            let drift = match &info.source {
+                Some(source) => drift::compare(source, &info),
+                None => Drift::Gone,
+            };
+            Message::Compared { index: info.index, drift }
         }
         FilesJob::Export { file, interface, packets } => {
             let outcome = export(&file, &interface, &packets).map_err(|e| format!("{e:#}"));

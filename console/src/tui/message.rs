@@ -8,7 +8,7 @@ use std::{
 
 use crossterm::event::KeyEvent;
 
-use super::Exit;
+use super::{Exit, drift::Drift};
 use crate::{
     content::{Rendered, ResponseOptions, RoutePath},
     observe::{Packet, Seen, Wanted},
@@ -46,6 +46,11 @@ pub(crate) enum Message {
     Head {
         path: RoutePath,
         lines: Result<Vec<String>, String>,
+    },
+    /// How the file of the route of that index compares with what is served.
+    Compared {
+        index: u32,
+        drift: Drift,
     },
     Committed(Box<Committed>),
     /// Packets were written to a file, so many.
@@ -102,6 +107,8 @@ pub(crate) enum FilesJob {
         source: PathBuf,
         options: ResponseOptions,
     },
+    /// Compare the file of a route with what is served.
+    Compare(Box<RouteInfo>),
     /// Write packets to a file for Wireshark.
     Export {
         file: PathBuf,

@@ -15,6 +15,7 @@
 //! | `advice` | what to make of what is counted |
 //! | `commands` | the commands of the palette |
 //! | `commit` | makes changes, all or none, and finds out how to take them back |
+//! | `drift` | whether a file is still what is served |
 //! | `effects` | carries out what the model cannot: the server, the file system |
 //! | `view` | draws the model |
 //! | `rates`, `tree`, `format`, `field` | parts that know nothing of the rest |
@@ -22,6 +23,7 @@
 mod advice;
 mod commands;
 mod commit;
+mod drift;
 mod effects;
 mod field;
 pub(crate) mod format;

@@ -22,7 +22,9 @@ pub(crate) use changes::{Changes, TRIAL, Trial};
 pub(crate) use flows::{Client, ClientKey, FLOWS_READ, FlowsPanel};
 pub(crate) use issue::{Issue, Lint};
 pub(crate) use panels::{CURVES, ChartPanel, ReasonsPanel, RoutesPanel, scrolled};
-pub(crate) use popup::{Confirm, Listed, Palette, PathForm, Picker, Popup, Purpose, Working};
+pub(crate) use popup::{
+    Confirm, Inside, Listed, Palette, PathForm, Picker, Popup, Purpose, Working,
+};
 pub(crate) use sights::{GAP, Sights};
 
 use super::{

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     super::{
+        drift::Drift,
         field::Field,
         keys::Scope,
         message::{Entry, Planned},
@@ -25,6 +26,7 @@ pub(crate) enum Popup {
     Route {
         index: u32,
         scroll: usize,
+        inside: Box<Inside>,
     },
     Cause {
         cause: Cause,
@@ -107,6 +109,15 @@ impl Popup {
             _ => None,
         }
     }
+}
+
+/// What is not known of a route without looking closer.
+#[derive(Debug, Default)]
+pub(crate) struct Inside {
+    /// Status line and header fields as they are sent, or why they cannot be read.
+    pub(crate) head: Option<Result<Vec<String>, String>>,
+    /// How the file on disk compares with what is served.
+    pub(crate) drift: Option<Drift>,
 }
 
 /// What a file is picked for.

@@ -74,3 +74,18 @@ fn packets_are_written_to_a_file_that_is_not_there_yet() {
     run.press("w").assert_shows("no packets were written: cannot create");
     assert_eq!(std::fs::read(file).unwrap(), bytes);
 }
+
+#[test]
+fn details_of_a_route_tell_its_head_and_whether_its_file_has_changed() {
+    let folder = folder();
+    let mut run = Run::with(Simulated::new(1), 100, 50, |options| {
+        options.folder = folder.path().to_owned();
+    });
+    run.ticks(8).press("a").enter("notes").press("Enter Enter y").ticks(1).select("notes");
+    run.press("Enter").assert_shows("on disk        ✓ the file has the same bytes");
+    run.assert_shows("HTTP/1.1 200 OK").assert_shows("Content-Length: 13");
+    std::fs::write(folder.path().join("notes.txt"), "other words").unwrap();
+    run.press("Esc Enter").assert_shows("◆ the file has changed: 11 bytes");
+    std::fs::remove_file(folder.path().join("notes.txt")).unwrap();
+    run.press("Esc Enter").assert_shows("◆ the file is gone; what it was is still served");
+}

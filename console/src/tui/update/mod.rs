@@ -7,6 +7,7 @@ mod panels;
 mod picker;
 mod popups;
 mod replay;
+mod routes;
 mod sights;
 
 pub(crate) use self::commit::leave;
@@ -25,7 +26,7 @@ use super::{
     rates::Trend,
     view::areas::Areas,
 };
-use crate::server::{Flows, RouteInfo, Sample, Surroundings};
+use crate::server::{Flows, Sample, Surroundings};
 
 /// Ticks from one look around to the next.
 const LOOK_AROUND_TICKS: u64 = 8;
@@ -51,8 +52,12 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Flows(outcome) => on_flows(model, outcome),
         Message::Observed(outcome) => sights::on_observed(model, outcome),
         Message::Exported { file, outcome } => sights::on_exported(model, &file, outcome),
-        Message::Routes(outcome) => on_routes(model, outcome),
-        Message::Head { path, lines } => changes::on_head(model, &path, lines),
+        Message::Routes(outcome) => routes::on_routes(model, outcome, &mut effects),
+        Message::Head { path, lines } => {
+            routes::on_head(model, &path, &lines);
+            changes::on_head(model, &path, lines);
+        }
+        Message::Compared { index, drift } => routes::on_compared(model, index, drift),
         Message::Committed(committed) => commit::on_committed(model, *committed, &mut effects),
         Message::Played(playing) => replay::on_played(model, *playing, &mut effects),
         Message::Saved { file, outcome } => replay::on_saved(model, &file, outcome),
@@ -282,20 +287,5 @@ fn lose(model: &mut Model, why: String) {
         model.changed = true;
         // Whatever comes back may have other routes under the same revision.
         model.routes_revision = None;
-    }
-}
-
-fn on_routes(model: &mut Model, outcome: Result<Arc<[RouteInfo]>, String>) {
-    match outcome {
-        Ok(infos) => {
-            let shown = Arc::clone(&model.shown);
-            model.routes.replace(infos, &shown);
-            model.changed = true;
-        }
-        Err(why) => {
-            // Asked for again with the next sample.
-            model.routes_revision = None;
-            lose(model, why);
-        }
     }
 }

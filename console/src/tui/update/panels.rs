@@ -1,6 +1,6 @@
 //! Keys on the panels.
 
-use super::{ask_for_flows, changes, commit, picker, show_latest, sights};
+use super::{ask_for_flows, changes, commit, picker, routes, show_latest, sights};
 use crate::tui::{
     field::Field,
     keys::Action,
@@ -99,7 +99,7 @@ fn on_routes(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::FoldAll => routes.fold_all(),
         Action::Left => fold(model),
         Action::Right => unfold(model),
-        Action::Enter => open(model),
+        Action::Enter => open(model, effects),
         Action::Add => picker::open_to_add(model, effects),
         Action::Replace => picker::open_to_replace(model, effects),
         Action::Remove => changes::ask_to_remove(model, effects),
@@ -146,10 +146,9 @@ fn unfold(model: &mut Model) {
     }
 }
 
-fn open(model: &mut Model) {
-    if let Some(info) = model.routes.selected_route() {
-        model.popup = Some(Popup::Route { index: info.index, scroll: 0 });
-        return;
+fn open(model: &mut Model, effects: &mut Vec<Effect>) {
+    if let Some(index) = model.routes.selected_route().map(|info| info.index) {
+        return routes::open(model, index, effects);
     }
     let routes = &mut model.routes;
     if let Some(node) = routes.selected_node() {

@@ -14,6 +14,7 @@ mod popup;
 mod questions;
 mod reasons;
 mod requests;
+mod route;
 mod routes;
 
 use ratatui::{

@@ -9,7 +9,7 @@ use ratatui::{
 
 use super::{
     areas::Areas, centred, changes, detail, flows, footer, outside, popup_frame, questions,
-    requests,
+    requests, route,
 };
 use crate::tui::{
     format,
@@ -51,7 +51,7 @@ fn page(model: &Model) -> Option<Page> {
     match model.popup.as_ref()? {
         Popup::Help { scroll } => Some(help(*scroll, model.size.0)),
         Popup::Log { scroll } => Some(log(model, *scroll)),
-        Popup::Route { index, scroll } => Some(detail::route(model, *index, *scroll)),
+        Popup::Route { index, scroll, inside } => Some(route::page(model, *index, inside, *scroll)),
         Popup::Cause { cause, scroll } => Some(detail::cause(model, *cause, *scroll)),
         Popup::Request { request, scroll } => Some(requests::page(model, request, *scroll)),
         Popup::Lint { lint, scroll } => Some(detail::lint(model, lint, *scroll)),
