@@ -12,6 +12,7 @@ use crate::{
     content::{Redirect, Reply, ResponseArguments, RoutePath, SiteArguments},
     demo,
     kernel::AttachOptions,
+    tui::DisplayArguments,
 };
 
 const ABOUT: &str = "Serve files from inside the kernel, and watch it happen";
@@ -96,6 +97,8 @@ pub(super) enum Command {
     Config(ConfigCommand),
     /// Show what it can do: a private network, a site, a load and the console; touches nothing else
     Demo(demo::Options),
+    /// Print the keys of the console
+    Keys,
     /// Print what makes a shell complete these commands
     Completions(CompletionsArguments),
     /// Print the manual page, or write all of them to a folder
@@ -119,7 +122,7 @@ impl Command {
             Self::Config(ConfigCommand::Check { output, .. }) => output.json,
             Self::Record(arguments) => arguments.output.json,
             Self::Replay(arguments) => arguments.output.json,
-            Self::Metrics(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Metrics(_) | Self::Keys | Self::Completions(_) | Self::Man(_) => false,
             Self::Demo(options) => options.json,
         }
     }
@@ -134,9 +137,8 @@ pub(super) struct ConsoleArguments {
     pub(super) site: SiteArguments,
     #[command(flatten)]
     pub(super) limits: LimitArguments,
-    /// Draw the console with ASCII characters only
-    #[arg(long)]
-    pub(super) ascii: bool,
+    #[command(flatten)]
+    pub(super) display: DisplayArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -375,6 +377,9 @@ mod tests {
         assert!(matches!(parse("zeroserve-tui replay a.zsr --json"), Ok(Command::Replay(_))));
         assert!(matches!(parse("zeroserve-tui completions zsh"), Ok(Command::Completions(_))));
         assert!(matches!(parse("zeroserve-tui man"), Ok(Command::Man(_))));
+        assert!(matches!(parse("zeroserve-tui keys"), Ok(Command::Keys)));
+        let console = "zeroserve-tui eth0 --theme light --ascii --no-mouse";
+        assert!(matches!(parse(console), Ok(Command::Attach(_))));
         assert!(matches!(parse("zeroserve-tui demo"), Ok(Command::Demo(_))));
     }
 
@@ -395,6 +400,7 @@ mod tests {
         ] {
             assert_eq!(parse(line).err(), Some(ErrorKind::ValueValidation), "{line}");
         }
+        assert_eq!(parse("zeroserve-tui eth0 --theme pink").err(), Some(ErrorKind::InvalidValue));
         assert_eq!(parse("zeroserve-tui --root d").err(), Some(ErrorKind::MissingRequiredArgument));
     }
 }

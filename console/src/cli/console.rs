@@ -35,10 +35,9 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
     }
     let defaults = tui::Options::from_environment(Leaving::Ask);
     let options = tui::Options {
-        ascii: arguments.ascii,
         config: config.unwrap_or_default(),
         config_words: arguments.site.response.words(),
-        ..defaults
+        ..arguments.display.apply(defaults)
     };
     journal::start();
     match tui::run(Box::new(Recorded::new(Box::new(live))), options)? {

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use zeroserve_shared::reason::Reason;
 
 use super::arguments::{OutputArguments, interface};
-use crate::metrics::DEFAULT_ROUTE_SERIES;
+use crate::{metrics::DEFAULT_ROUTE_SERIES, tui::DisplayArguments};
 
 /// Where metrics are offered, unless somebody says otherwise.
 const LISTEN: &str = "127.0.0.1:9180";
@@ -74,9 +74,8 @@ pub(super) struct ReplayArguments {
     /// Recording, as `record` and the console write them
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(super) file: PathBuf,
-    /// Draw the console with ASCII characters only
-    #[arg(long)]
-    pub(super) ascii: bool,
+    #[command(flatten)]
+    pub(super) display: DisplayArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }

@@ -34,7 +34,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::demo;
+use crate::{demo, tui};
 use arguments::{Arguments, Command};
 pub use failure::Failure;
 
@@ -68,6 +68,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Record(arguments) => record::record(&arguments)?,
         Command::Replay(arguments) => record::replay(&arguments)?,
         Command::Metrics(arguments) => metrics::run(&arguments)?,
+        Command::Keys => output::text(&tui::keys_as_text())?,
         Command::Completions(arguments) => generate::completions(&arguments)?,
         Command::Man(arguments) => generate::man(&arguments)?,
         Command::Demo(options) => return Ok(demo::run(&options)?),

@@ -146,7 +146,7 @@ pub(super) fn interruption() -> anyhow::Result<Arc<AtomicBool>> {
 
 /// Opens a recording in the console, or reports on it where there is no terminal.
 pub(super) fn replay(arguments: &ReplayArguments) -> Result<(), Failure> {
-    let ReplayArguments { file, ascii, output } = arguments;
+    let ReplayArguments { file, display, output } = arguments;
     let recording = open(file)?;
     let terminal = !output.json && io::stdin().is_terminal() && io::stdout().is_terminal();
     if !terminal {
@@ -161,8 +161,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     journal::start();
     let warnings = recording.warnings();
     let defaults = tui::Options::from_environment(Leaving::Replay);
-    let options = tui::Options { ascii: *ascii, ..defaults };
-    tui::run(Box::new(Replay::new(recording)), options)?;
+    tui::run(Box::new(Replay::new(recording)), display.apply(defaults))?;
     for warning in warnings {
         output::note(&format!("{}: {warning}", file.display()));
     }

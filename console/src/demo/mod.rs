@@ -67,9 +67,9 @@ pub struct Options {
     /// How many connections put load on the server
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub connections: u16,
-    /// Draw the console with ASCII characters only
-    #[arg(long)]
-    pub ascii: bool,
+    /// How its console looks
+    #[command(flatten)]
+    pub display: tui::DisplayArguments,
 }
 
 /// Runs the demo until its time is over or its console is left. Without a terminal there is no
@@ -159,7 +159,8 @@ impl Stage {
         let Self { live, server, config, _site, .. } = self;
         let defaults = tui::Options::from_environment(tui::Leaving::StopsServing);
         let config_words = options.site.response.words();
-        let console = tui::Options { ascii: options.ascii, config, config_words, ..defaults };
+        let defaults = options.display.apply(defaults);
+        let console = tui::Options { config, config_words, ..defaults };
         server.network.server.run(|| tui::run(Box::new(live), console))??;
         let outcome = load.stop()?;
         drop((server, _site));

@@ -122,6 +122,8 @@ pub(crate) enum Action {
     Quit,
     Suspend,
     Redraw,
+    Copy,
+    Mouse,
     Cancel,
     Yes,
     OnTrial,
@@ -255,6 +257,19 @@ pub fn as_markdown() -> String {
                 binding.keys.iter().map(|key| format!("`{}`", key.name())).collect();
             page += &format!("| {} | {} |\n", names.join(" "), binding.help);
         }
+    }
+    page
+}
+
+/// The table as plain text.
+pub fn as_text() -> String {
+    let mut page = String::new();
+    for (title, bindings) in by_place() {
+        page += &format!("{title}\n");
+        for binding in bindings {
+            page += &format!("  {:<17} {}\n", binding.names(), binding.help);
+        }
+        page.push('\n');
     }
     page
 }

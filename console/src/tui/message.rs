@@ -21,6 +21,11 @@ use crate::{
 pub(crate) enum Message {
     Key(KeyEvent),
     Paste(String),
+    Mouse {
+        mouse: Mouse,
+        column: u16,
+        row: u16,
+    },
     /// The terminal has so many columns and rows now.
     Resize(u16, u16),
     /// Time passed; at most four times a second.
@@ -68,6 +73,14 @@ pub(crate) enum Message {
     },
 }
 
+/// What was done with the mouse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mouse {
+    Click,
+    Up,
+    Down,
+}
+
 /// Something to be done outside the model.
 #[derive(Debug)]
 pub(crate) enum Effect {
@@ -75,6 +88,10 @@ pub(crate) enum Effect {
     Files(FilesJob),
     /// Draw everything anew, whatever the terminal may have made of it.
     Redraw,
+    /// Put a text on the clipboard.
+    Copy(String),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
     /// Stop this process, as ctrl-z asks.
     Suspend,
     Exit(Exit),

@@ -7,6 +7,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `arguments` | how it looks, as the command line can say it |
 //! | `terminal` | the terminal itself: taking it, giving it back, signals |
 //! | `keys` | the one table of keys, behind footer and help |
 //! | `message` | what can happen, and what can be asked for |
@@ -21,6 +22,7 @@
 //! | `rates`, `tree`, `format`, `field` | parts that know nothing of the rest |
 
 mod advice;
+mod arguments;
 mod commands;
 mod commit;
 mod drift;
@@ -46,20 +48,24 @@ use std::{
 };
 
 use anyhow::Context as _;
-use crossterm::event::Event;
+use crossterm::event::{Event, MouseButton, MouseEventKind};
 use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, interval},
 };
 
+pub use self::{
+    arguments::DisplayArguments,
+    keys::{as_markdown as keys_as_markdown, as_text as keys_as_text},
+    theme::Theme,
+};
 use self::{
     effects::{Answer, Workers},
-    message::{Effect, Message},
+    message::{Effect, Message, Mouse},
     model::Model,
     terminal::{Asked, Keys, Screen, Signals},
     update::update,
 };
-pub use self::{keys::as_markdown as keys_as_markdown, theme::Theme};
 use crate::{content::Config, server::Server};
 
 /// Time between two samples, at least.
@@ -96,6 +102,8 @@ pub struct Options {
     pub colour: bool,
     /// The colours to draw in.
     pub theme: Theme,
+    /// Whether it takes the mouse.
+    pub mouse: bool,
     /// Where the file picker starts.
     pub folder: PathBuf,
     /// How files that are published from the console are served.
@@ -121,6 +129,7 @@ impl Options {
             ascii: false,
             colour: !no_colour,
             theme,
+            mouse: true,
             folder,
             user,
             config,
@@ -157,7 +166,7 @@ fn converse(server: Box<dyn Server>, options: Options) -> anyhow::Result<Exit> {
         let reply = move |message| drop(answers.send(message));
         let workers = Workers::start(server, reply).context("cannot start the workers")?;
         let signals = Signals::new().context("cannot listen for signals")?;
-        let screen = Screen::take().context("cannot use the terminal")?;
+        let screen = Screen::take(options.mouse).context("cannot use the terminal")?;
         let keys = Keys::listen().context("cannot read keys from the terminal")?;
         let size = screen.size().context("cannot tell the size of the terminal")?;
         let model = Model::new(identity, options, size, SystemTime::now());
@@ -249,6 +258,8 @@ impl Console {
                 Effect::Server(job) => self.workers.ask(job)?,
                 Effect::Files(job) => self.workers.read(job)?,
                 Effect::Redraw => self.redraw()?,
+                Effect::Copy(text) => terminal::copy(&text).context("cannot draw")?,
+                Effect::Mouse(wanted) => terminal::want_mouse(wanted).context("cannot draw")?,
                 Effect::Suspend => self.suspend()?,
                 Effect::Exit(exit) => return Ok(Some(exit)),
             }
@@ -286,6 +297,15 @@ fn translated(event: Event) -> Option<Message> {
         Event::Key(key) => Some(Message::Key(key)),
         Event::Paste(text) => Some(Message::Paste(text)),
         // A change of size comes as a signal.
-        Event::Resize(..) | Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+        Event::Resize(..) | Event::FocusGained | Event::FocusLost => None,
+        Event::Mouse(event) => {
+            let mouse = match event.kind {
+                MouseEventKind::Down(MouseButton::Left) => Mouse::Click,
+                MouseEventKind::ScrollUp => Mouse::Up,
+                MouseEventKind::ScrollDown => Mouse::Down,
+                _ => return None,
+            };
+            Some(Message::Mouse { mouse, column: event.column, row: event.row })
+        }
     }
 }

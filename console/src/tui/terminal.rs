@@ -19,10 +19,11 @@ use std::{
 };
 
 use crossterm::{
+    clipboard::CopyToClipboard,
     cursor,
     event::{self, Event},
     execute, queue,
-    style::{Attribute, SetAttribute},
+    style::{Attribute, Print, SetAttribute},
     terminal,
 };
 use nix::{
@@ -38,6 +39,14 @@ use tokio::{
 /// Whether the terminal is ours at the moment: what has to be put back, and only once.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether the mouse is taken along with the terminal.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// Buttons and wheel (1000), with columns beyond 223 (1006). Not what crossterm asks for, which
+/// would have every motion of the mouse sent over the link.
+const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
+
 /// The terminal while it is ours. Dropping it puts everything back.
 pub(crate) struct Screen {
     /// Never dropped: its own way of showing the cursor panics where the terminal is gone.
@@ -50,8 +59,9 @@ impl Screen {
     /// # Errors
     ///
     /// Where there is none.
-    pub(crate) fn take() -> io::Result<Self> {
+    pub(crate) fn take(mouse: bool) -> io::Result<Self> {
         restore_when_panicking();
+        MOUSE.store(mouse, Ordering::SeqCst);
         take()?;
         Ok(Self { terminal: ManuallyDrop::new(blank()?) })
     }
@@ -108,6 +118,17 @@ fn blank() -> io::Result<Terminal<CrosstermBackend<io::Stdout>>> {
     Terminal::new(CrosstermBackend::new(io::stdout()))
 }
 
+/// Takes the mouse, or leaves it to the terminal, from now on.
+pub(crate) fn want_mouse(wanted: bool) -> io::Result<()> {
+    MOUSE.store(wanted, Ordering::SeqCst);
+    execute!(io::stdout(), Print(if wanted { MOUSE_ON } else { MOUSE_OFF }))
+}
+
+/// Has the terminal put a text on its clipboard (OSC 52), as far as it allows that.
+pub(crate) fn copy(text: &str) -> io::Result<()> {
+    execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
+}
+
 /// Whether the terminal was closed.
 pub(crate) fn is_gone() -> bool {
     let stdout = io::stdout();
@@ -124,6 +145,7 @@ fn take() -> io::Result<()> {
         terminal::EnterAlternateScreen,
         event::EnableBracketedPaste,
         cursor::Hide,
+        Print(if MOUSE.load(Ordering::SeqCst) { MOUSE_ON } else { "" }),
         terminal::Clear(terminal::ClearType::All),
     )
 }
@@ -136,6 +158,7 @@ fn give_back() -> io::Result<()> {
         io::stdout(),
         terminal::EndSynchronizedUpdate,
         SetAttribute(Attribute::Reset),
+        Print(if MOUSE.load(Ordering::SeqCst) { MOUSE_OFF } else { "" }),
         event::DisableBracketedPaste,
         terminal::LeaveAlternateScreen,
         cursor::Show,

@@ -11,7 +11,7 @@ use ratatui::{
 use zeroserve_shared::reason::Severity;
 
 /// Which colours are drawn in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Theme {
     /// Light text on a dark ground.
     #[default]

@@ -71,6 +71,9 @@ const EVERYWHERE_BUT_EXIT: &[Scope] = &[
     Scope::Working,
     Scope::Palette,
 ];
+/// Where a row can be copied.
+const COPIED: &[Scope] =
+    &[Scope::Routes, Scope::Reasons, Scope::Flows, Scope::Requests, Scope::Reading, Scope::Cause];
 const CHOICES: &[Scope] = &[Scope::Confirm, Scope::Exit];
 
 const UP: Key = Key::plain(KeyCode::Up);
@@ -180,5 +183,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(&[Key::ctrl('c')], Action::Quit, EVERYWHERE_BUT_EXIT, "", "Leave the console, from anywhere."),
     bind(&[Key::ctrl('c')], Action::LeaveServing, &[Scope::Exit], "", "Leave the console; the kernel goes on serving."),
     bind(&[Key::ctrl('z')], Action::Suspend, EVERYWHERE, "", "Put the console to sleep; fg wakes it."),
+    bind(&[Key::char('y')], Action::Copy, COPIED, "", "Copy the selected row with its exact values, where the terminal allows that (OSC 52)."),
+    bind(&[Key::char('M')], Action::Mouse, PANELS, "", "Leave the mouse to the terminal, or take it again: a click selects, another opens, the wheel scrolls."),
     bind(&[Key::ctrl('l')], Action::Redraw, EVERYWHERE, "", "Draw everything again."),
 ];

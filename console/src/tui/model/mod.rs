@@ -170,6 +170,8 @@ pub(crate) struct Model {
     pub(crate) ascii: bool,
     pub(crate) colour: bool,
     pub(crate) theme: Theme,
+    /// Whether the mouse is the console's.
+    pub(crate) mouse: bool,
     /// Columns and rows of the terminal.
     pub(crate) size: (u16, u16),
     /// The time of the last tick.
@@ -248,6 +250,7 @@ impl Model {
             ascii: options.ascii,
             colour: options.colour,
             theme: options.theme,
+            mouse: options.mouse,
             size,
             now,
             health: Health::Waiting,

@@ -6,6 +6,7 @@ mod behaviour;
 mod changes;
 mod counting;
 mod looks;
+mod mouse;
 mod palette;
 mod replay;
 mod scale;
@@ -38,6 +39,7 @@ struct Run {
     server: Box<dyn Server>,
     terminal: Terminal<TestBackend>,
     exit: Option<Exit>,
+    copied: Option<String>,
     /// Effects that were not carried out, because a test holds them back.
     held: Option<Vec<Effect>>,
 }
@@ -62,6 +64,7 @@ impl Run {
             ascii: false,
             colour: true,
             theme: super::Theme::Dark,
+            mouse: true,
             folder: "/nowhere".into(),
             config: Config::default(),
             config_words: Vec::new(),
@@ -72,7 +75,7 @@ impl Run {
         let now = identity.attached + Duration::from_secs(2 * 3600);
         let model = Model::new(identity, options, (columns, rows), now);
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-        Self { model, server: Box::new(server), terminal, exit: None, held: None }
+        Self { model, server: Box::new(server), terminal, exit: None, copied: None, held: None }
     }
 
     /// Handles a message and everything that follows from it.
@@ -90,7 +93,11 @@ impl Run {
                     self.exit = Some(exit);
                     continue;
                 }
-                Effect::Redraw | Effect::Suspend => continue,
+                Effect::Copy(text) => {
+                    self.copied = Some(text);
+                    continue;
+                }
+                Effect::Redraw | Effect::Suspend | Effect::Mouse(_) => continue,
             };
             effects.extend(update(&mut self.model, answer));
         }

@@ -2,6 +2,8 @@
 
 mod changes;
 mod commit;
+mod copy;
+mod mouse;
 mod palette;
 mod panels;
 mod picker;
@@ -41,6 +43,9 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Key(key) if key.kind == KeyEventKind::Release => return effects,
         Message::Key(key) => on_key(model, key, &mut effects),
         Message::Paste(text) => on_text(model, &text, &mut effects),
+        Message::Mouse { mouse, column, row } => {
+            mouse::on_mouse(model, mouse, column, row, &mut effects);
+        }
         Message::Resize(columns, rows) => {
             model.size = (columns, rows);
             model.changed = true;
@@ -116,6 +121,13 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Play(order) => effects.push(Effect::Server(ServerJob::Play(Some(order)))),
+        Action::Copy => copy::copy(model, effects),
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            let whose = if model.mouse { "the console's" } else { "the terminal's" };
+            model.note(Level::Info, format!("the mouse is {whose} now"));
+            effects.push(Effect::Mouse(model.mouse));
+        }
         Action::Save => replay::save(model, effects),
         _ if replay::refuses(model, action) => {}
         _ => match scope {

@@ -89,6 +89,19 @@ impl Areas {
         areas
     }
 
+    /// The panels that are shown, and where.
+    pub(crate) fn panels(&self) -> impl Iterator<Item = (Panel, Rect)> {
+        let all = [
+            (Panel::Routes, self.routes),
+            (Panel::Reasons, self.reasons),
+            (Panel::Rates, self.rates),
+            (Panel::Cpus, self.cpus),
+            (Panel::Flows, self.flows),
+            (Panel::Requests, self.requests),
+        ];
+        all.into_iter().filter_map(|(panel, area)| Some((panel, area?)))
+    }
+
     fn put(&mut self, panel: Panel, area: Rect) {
         match panel {
             Panel::Routes => self.routes = Some(area),

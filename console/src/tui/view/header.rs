@@ -139,12 +139,29 @@ fn alarm(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Line::styled(format!("{text:<width$}"), style), area);
 }
 
+/// The text of a panel's tab.
+fn tab(number: usize, panel: Panel) -> String {
+    format!(" {} {} ", number + 1, panel.title())
+}
+
+/// Which panel's tab is in that column.
+pub(crate) fn tab_at(column: u16) -> Option<Panel> {
+    let mut end = 0;
+    let mut tabs = Panel::ALL.into_iter().enumerate();
+    tabs.find(|(number, panel)| {
+        // A space before each.
+        end += 1 + tab(*number, *panel).width();
+        usize::from(column) < end
+    })
+    .map(|(_, panel)| panel)
+}
+
 fn tabs(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let mut spans = Vec::new();
     for (number, panel) in Panel::ALL.iter().enumerate() {
         let style = if *panel == model.focus { theme::SELECTED } else { theme::PLAIN };
         spans.push(Span::raw(" "));
-        spans.push(Span::styled(format!(" {} {} ", number + 1, panel.title()), style));
+        spans.push(Span::styled(tab(number, *panel), style));
     }
     frame.render_widget(Line::from(spans), area);
 }

@@ -28,7 +28,7 @@ use ratatui::{
 use tui_tree_widget::TreeState;
 
 use self::areas::Areas;
-pub(crate) use self::popup::scrolling as popup_scrolling;
+pub(crate) use self::{header::tab_at, popup::scrolling as popup_scrolling};
 use super::{
     model::{Model, Panel},
     theme,
