@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`server`] | what anybody can know of a running server and ask of it; no aya, no terminal |
 //! | [`content`] | from files to rendered responses; pure but for reading the files |
+//! | [`guard`] | takes back what is on trial if the console is killed |
 //! | [`kernel`] | the only door to aya: load, attach, pin, publish, sample |
 //! | [`metrics`] | what a server counts, for Prometheus |
 //! | [`net`] | interfaces, addresses, network namespaces and veth pairs |
@@ -17,6 +18,7 @@
 pub mod cli;
 pub mod content;
 pub mod demo;
+pub mod guard;
 pub mod kernel;
 pub mod metrics;
 pub mod net;

@@ -18,7 +18,7 @@ use zeroserve_shared::{
 };
 
 pub use self::around::{
-    FlowInfo, FlowState, Flows, InterfaceState, KernelCounter, RunTime, Surroundings, Usage,
+    FlowInfo, FlowState, Flows, Holder, InterfaceState, KernelCounter, RunTime, Surroundings, Usage,
 };
 use crate::{
     content::{Rendered, RoutePath},

@@ -32,7 +32,8 @@ use crate::{
     content::{Rendered, RoutePath},
     observe::{Seen, Wanted},
     server::{
-        Change, ChangeError, Flows, Identity, RouteInfo, RouteName, Sample, Server, Surroundings,
+        Change, ChangeError, Flows, Holder, Identity, RouteInfo, RouteName, Sample, Server,
+        Surroundings,
     },
 };
 
@@ -60,6 +61,8 @@ pub enum Event {
     Reset,
     /// From now on nobody asks for anything.
     Silence,
+    /// From now on somebody else holds the pen, or nobody.
+    Pen(Option<Holder>),
 }
 
 /// A simulated server. See the module's documentation.
@@ -213,6 +216,7 @@ impl Simulated {
                 }
             }
             Event::Silence => self.silent = true,
+            Event::Pen(holder) => self.around.pen = holder,
         }
     }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
 
 use super::instruments::{
-    CaptureArguments, CompletionsArguments, LogArguments, ManArguments, MetricsArguments,
-    RecordArguments, ReplayArguments,
+    CaptureArguments, CompletionsArguments, GuardArguments, LogArguments, ManArguments,
+    MetricsArguments, RecordArguments, ReplayArguments,
 };
 use crate::{
     content::{Redirect, Reply, ResponseArguments, RoutePath, SiteArguments},
@@ -99,6 +99,9 @@ pub(super) enum Command {
     Demo(demo::Options),
     /// Print the keys of the console
     Keys,
+    /// Take back what is on trial if the console that started this is killed
+    #[command(hide = true)]
+    Guard(GuardArguments),
     /// Print what makes a shell complete these commands
     Completions(CompletionsArguments),
     /// Print the manual page, or write all of them to a folder
@@ -122,7 +125,11 @@ impl Command {
             Self::Config(ConfigCommand::Check { output, .. }) => output.json,
             Self::Record(arguments) => arguments.output.json,
             Self::Replay(arguments) => arguments.output.json,
-            Self::Metrics(_) | Self::Keys | Self::Completions(_) | Self::Man(_) => false,
+            Self::Metrics(_)
+            | Self::Keys
+            | Self::Guard(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
             Self::Demo(options) => options.json,
         }
     }

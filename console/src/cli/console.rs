@@ -34,7 +34,10 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
         return status::print(&mut live, json);
     }
     let defaults = tui::Options::from_environment(Leaving::Ask);
+    let pen = live.take_pen(&defaults.user);
     let options = tui::Options {
+        pen,
+        guarded: true,
         config: config.unwrap_or_default(),
         config_words: arguments.site.response.words(),
         ..arguments.display.apply(defaults)

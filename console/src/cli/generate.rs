@@ -73,7 +73,9 @@ mod tests {
         let options = command.get_arguments().filter(|option| !option.is_hide_set());
         let options = options.filter_map(|option| option.get_long().map(String::from)).collect();
         all.push((words.to_vec(), options));
-        for below in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        let shown =
+            |command: &&clap::Command| command.get_name() != "help" && !command.is_hide_set();
+        for below in command.get_subcommands().filter(shown) {
             let words = [words, &[below.get_name().to_owned()]].concat();
             collect(below, &words, all);
         }

@@ -97,6 +97,16 @@ pub(super) struct MetricsArguments {
 }
 
 #[derive(Args, Debug)]
+pub(super) struct GuardArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// How long to wait
+    #[arg(value_name = "SECONDS")]
+    pub(super) seconds: u64,
+}
+
+#[derive(Args, Debug)]
 pub(super) struct CompletionsArguments {
     /// Shell to complete in
     #[arg(value_name = "SHELL")]

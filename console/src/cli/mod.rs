@@ -8,6 +8,7 @@
 //! | `console` | the console itself, or one report where there is no terminal |
 //! | `failure` | what went wrong, as text, as JSON and as an exit code |
 //! | `generate` | completions and manual pages |
+//! | `guard` | takes back what is on trial if the console is killed |
 //! | `instruments` | arguments of the commands that watch and record |
 //! | `metrics` | what a server counts, for Prometheus |
 //! | `output` | what a command prints |
@@ -22,6 +23,7 @@ mod config;
 mod console;
 mod failure;
 mod generate;
+mod guard;
 mod instruments;
 mod metrics;
 mod output;
@@ -68,6 +70,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Record(arguments) => record::record(&arguments)?,
         Command::Replay(arguments) => record::replay(&arguments)?,
         Command::Metrics(arguments) => metrics::run(&arguments)?,
+        Command::Guard(arguments) => return guard::run(&arguments),
         Command::Keys => output::text(&tui::keys_as_text())?,
         Command::Completions(arguments) => generate::completions(&arguments)?,
         Command::Man(arguments) => generate::man(&arguments)?,

@@ -11,6 +11,7 @@ use zeroserve_shared::{
 use super::{
     clock,
     live::Live,
+    pen::Pen,
     pins,
     sys::{Link, Program},
 };
@@ -48,6 +49,7 @@ impl Live {
         let flow_capacity = self.identity.flow_capacity;
         let flows = self.maps.flow_table.read(flow_capacity as usize).ok();
         let waiting = self.ledger.as_ref().map_or(0, |ledger| ledger.retired.len());
+        let pen = self.pen.as_mut().and_then(Pen::take);
         Ok(Surroundings {
             taken: clock::monotonic(),
             program_id: Some(state.program_id),
@@ -62,6 +64,7 @@ impl Live {
             }),
             run_time,
             stale: stale(&self.identity.interface).unwrap_or_default(),
+            pen,
         })
     }
 

@@ -24,6 +24,7 @@ use super::{
     ledger::Ledger,
     maps::{Maps, Raw},
     observe,
+    pen::Pen,
     pins::{self, Lock},
     publish::{Published, Publisher},
     sample::View,
@@ -34,7 +35,8 @@ use crate::{
     net::interfaces::{self, Interface},
     observe::{Seen, Wanted},
     server::{
-        Change, ChangeError, Flows, Identity, RouteInfo, RouteName, Sample, Server, Surroundings,
+        Change, ChangeError, Flows, Holder, Identity, RouteInfo, RouteName, Sample, Server,
+        Surroundings,
     },
 };
 
@@ -53,6 +55,8 @@ pub struct Live {
     /// What is in use, as of when this process last held the lock.
     pub(super) ledger: Option<Ledger>,
     reclaimed: Duration,
+    /// The right to change the server from a console, where somebody wants it.
+    pub(super) pen: Option<Pen>,
     /// The program that was looked at last, with its id.
     pub(super) program: Option<(u32, Program)>,
 }
@@ -120,10 +124,18 @@ impl Live {
             observer: observe::Reader::default(),
             ledger: None,
             reclaimed: clock::monotonic(),
+            pen: None,
             program: None,
         };
         live.refresh_clock()?;
         Ok(live)
+    }
+
+    /// Takes the pen for a console of that user, now or as soon as it is free; tells who else has
+    /// it. It is given back when this is dropped.
+    pub fn take_pen(&mut self, user: &str) -> Option<Holder> {
+        let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
+        self.pen.insert(Pen::wanted(&name, user)).take()
     }
 
     /// Puts many files behind their paths, replacing what is there. Files that cannot be rendered

@@ -32,6 +32,7 @@ mod maps;
 mod object;
 mod observe;
 mod pass_through;
+mod pen;
 mod pins;
 mod publish;
 mod sample;

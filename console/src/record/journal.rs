@@ -17,6 +17,11 @@ use std::{
 };
 
 use tracing::Level;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use super::state;
 
@@ -25,6 +30,9 @@ pub const FILE_BYTES: u64 = 1 << 20;
 
 /// Its name within the state folder.
 const NAME: &str = "console.log";
+
+/// A library whose warnings nobody can do anything about.
+const NOISY: &str = "netlink_packet_route";
 
 /// Whether panics are logged already.
 static PANICS: AtomicBool = AtomicBool::new(false);
@@ -38,7 +46,10 @@ pub fn start() {
         .with_writer(writer)
         .with_ansi(false)
         .with_max_level(Level::INFO)
-        .with_target(true);
+        .with_target(true)
+        .finish()
+        // It warns of every interface whose kernel is newer than it.
+        .with(Targets::new().with_default(Level::INFO).with_target(NOISY, LevelFilter::ERROR));
     // Fails where somebody logs already, which is as well.
     let _ = log.try_init();
     if !PANICS.swap(true, Ordering::SeqCst) {

@@ -16,7 +16,7 @@ use anyhow::{Context as _, anyhow};
 use nix::unistd::{User, geteuid};
 
 use super::{
-    black_box::{BlackBox, FILE_BYTES},
+    black_box::{BlackBox, FILE_BYTES, OpenError},
     document::Action,
     state,
 };
@@ -33,10 +33,15 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Less than [`EVERY`] by this much is good enough: samples are never taken quite on time.
 const EARLY: Duration = Duration::from_millis(100);
 
+/// How often to look whether another console still records.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// A server and its black box.
 pub struct Recorded {
     server: Box<dyn Server>,
     black_box: anyhow::Result<BlackBox>,
+    /// Where it would be, if another console records there so far, and when to try again.
+    waiting: Option<(PathBuf, Duration)>,
     /// Why nothing could be written the last time.
     trouble: Option<String>,
     /// What was recorded last: when, and under which revision of the routes.
@@ -51,11 +56,21 @@ pub struct Recorded {
 impl Recorded {
     /// Records a server in the XDG state folder.
     pub fn new(server: Box<dyn Server>) -> Self {
-        let folder = state::folder()
-            .context("there is no folder to record to: neither XDG_STATE_HOME nor HOME is set");
-        let identity = server.identity().clone();
-        let open = |folder: PathBuf| Ok(BlackBox::open(&folder, identity, FILE_BYTES)?);
-        Self::with(server, folder.and_then(open))
+        match state::folder() {
+            Some(folder) => Self::waiting_in(server, &folder),
+            None => {
+                let why = "there is no folder to record to: neither XDG_STATE_HOME nor HOME is set";
+                Self::with(server, Err(anyhow!(why)))
+            }
+        }
+    }
+
+    /// Records a server in a folder, once nobody else does.
+    pub(super) fn waiting_in(server: Box<dyn Server>, folder: &Path) -> Self {
+        let opened = BlackBox::open(folder, server.identity().clone(), FILE_BYTES);
+        let is_taken = matches!(opened, Err(OpenError::Taken));
+        let waiting = is_taken.then(|| (folder.to_owned(), Duration::ZERO));
+        Self { waiting, ..Self::with(server, opened.map_err(Into::into)) }
     }
 
     /// Records a server in a folder.
@@ -75,6 +90,7 @@ impl Recorded {
         Self {
             server,
             black_box,
+            waiting: None,
             trouble: None,
             last: None,
             lost: None,
@@ -109,6 +125,7 @@ impl Recorded {
         if !due {
             return;
         }
+        self.try_again(sample.taken);
         let needed = self.black_box.as_ref().is_ok_and(BlackBox::needs_routes);
         let changed = self.last.is_none_or(|(_, revision)| revision != sample.routes_revision);
         // Where the routes cannot be read the next sample tries again.
@@ -118,6 +135,20 @@ impl Recorded {
         self.record(|black_box| black_box.sample(at, sample, routes.as_deref()));
         self.last = complete.then_some((sample.taken, sample.routes_revision));
         self.lost = None;
+    }
+
+    /// Records from now on, if the console that did so far has gone.
+    fn try_again(&mut self, now: Duration) {
+        let Some((folder, next)) = &mut self.waiting else { return };
+        if now < *next {
+            return;
+        }
+        *next = now + RETRY;
+        if let Ok(black_box) = BlackBox::open(folder, self.server.identity().clone(), FILE_BYTES) {
+            tracing::info!("the other console has gone; this one records now");
+            self.black_box = Ok(black_box);
+            self.waiting = None;
+        }
     }
 
     fn record_loss(&mut self, why: &str) {
@@ -226,7 +257,7 @@ fn describe(
 }
 
 /// Who sits at the console: under sudo, the person behind it.
-fn user() -> Option<String> {
+pub(crate) fn user() -> Option<String> {
     let name = || Some(User::from_uid(geteuid()).ok()??.name);
     std::env::var("SUDO_USER").ok().filter(|user| !user.is_empty()).or_else(name)
 }

@@ -1,7 +1,10 @@
 //! What is around a server and in it, besides its counters and routes: the interface, the kernel's
 //! own counters, the flows, how full the maps are.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
 
 /// What the counters of a server cannot tell. Read now and then, not with each sample.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +27,21 @@ pub struct Surroundings {
     pub run_time: Option<RunTime>,
     /// Interfaces for which a server is pinned that no longer runs.
     pub stale: Vec<String>,
+    /// Who else has the right to change the server from a console.
+    pub pen: Option<Holder>,
+}
+
+/// Somebody at another console, who holds the right to change the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The name of the user.
+    pub user: String,
+    /// The process, where it is known.
+    pub pid: Option<u32>,
+    /// The terminal, such as `pts/3`, where it is known.
+    pub terminal: Option<String>,
+    /// Since when, where it is known.
+    pub since: Option<SystemTime>,
 }
 
 /// An interface, as far as it can disturb a server.

@@ -68,17 +68,12 @@ fn undo_of(server: &mut dyn Server, planned: &Planned) -> Result<Planned, String
 
 /// The change as it goes live.
 fn in_full(planned: &Planned) -> Change {
-    let again = |rendered: &Rendered, options| {
-        let (source, modified) = (rendered.source.clone(), rendered.modified);
-        let content_type = &rendered.content_type;
-        Arc::new(Rendered::again(content_type, rendered.body(), modified, source, options))
-    };
     match (&planned.change, &planned.in_full) {
         (Change::Add(path, rendered), Some(options)) => {
-            Change::Add(path.clone(), again(rendered, options))
+            Change::Add(path.clone(), Arc::new(again(rendered, options)))
         }
         (Change::Replace(path, rendered), Some(options)) => {
-            Change::Replace(path.clone(), again(rendered, options))
+            Change::Replace(path.clone(), Arc::new(again(rendered, options)))
         }
         (change, _) => change.clone(),
     }
@@ -89,6 +84,20 @@ fn describe(server: &mut dyn Server, path: &RoutePath) -> Result<RouteInfo, Stri
     let mut routes = routes.iter();
     let info = routes.find(|info| matches!(&info.name, RouteName::Path(known) if known == path));
     info.cloned().ok_or_else(|| format!("nothing is served at {path}"))
+}
+
+/// The response that was read back, as it can be published again, with its compressed variants.
+pub(crate) fn restored_in_full(info: &RouteInfo, response: &[u8]) -> Result<Rendered, String> {
+    let (rendered, in_full) = restored(info, response)?;
+    Ok(match in_full {
+        Some(options) => again(&rendered, &options),
+        None => rendered,
+    })
+}
+
+fn again(rendered: &Rendered, options: &ResponseOptions) -> Rendered {
+    let (source, modified) = (rendered.source.clone(), rendered.modified);
+    Rendered::again(&rendered.content_type, rendered.body(), modified, source, options)
 }
 
 /// The response that was read back, as it can be published again, and how to make it in full.

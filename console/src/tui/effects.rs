@@ -20,6 +20,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::commit;
 use super::drift::{self, Drift};
+use super::guarded::Guarded;
 use super::message::{Entry, FilesJob, Message, ServerJob};
 use crate::{
     content::Rendered,
@@ -83,6 +84,7 @@ impl Workers {
     /// Where no thread can be started.
     pub(crate) fn start(
         mut server: Box<dyn Server>,
+        mut guarded: Guarded,
         reply: impl Fn(Answer) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let (to_server, server_jobs) = mpsc::channel();
@@ -93,7 +95,7 @@ impl Workers {
         let serving = thread::Builder::new().name("console-server".into()).spawn(move || {
             let to_console = to_console;
             for job in server_jobs {
-                let answer = by_server.on(|| ask(server.as_mut(), job));
+                let answer = by_server.on(|| guarded.ask(server.as_mut(), job));
                 (to_console.0)(Answer::Message(answer));
             }
         })?;
@@ -150,6 +152,8 @@ pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
             let response = server.response(&path).map_err(|e| format!("{e:#}"));
             Message::Head { path, lines: response.map(|response| commit::head(&response)) }
         }
+        // Without a guard there is nothing to tell.
+        ServerJob::Keep => Message::Kept { too_late: false },
         ServerJob::Commit(commit) => {
             Message::Committed(Box::new(commit::carry_out(server, *commit)))
         }

@@ -58,6 +58,10 @@ pub(crate) enum Message {
         drift: Drift,
     },
     Committed(Box<Committed>),
+    /// What was on trial stays, unless it was too late for that.
+    Kept {
+        too_late: bool,
+    },
     /// Packets were written to a file, so many.
     Exported {
         file: PathBuf,
@@ -109,6 +113,8 @@ pub(crate) enum ServerJob {
     Routes,
     Head(RoutePath),
     Commit(Box<Commit>),
+    /// What is on trial stays.
+    Keep,
     /// Play a recording on, and do what was asked about it.
     Play(Option<Play>),
     /// Copy the black box to a file.

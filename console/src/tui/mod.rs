@@ -18,6 +18,7 @@
 //! | `commit` | makes changes, all or none, and finds out how to take them back |
 //! | `drift` | whether a file is still what is served |
 //! | `effects` | carries out what the model cannot: the server, the file system |
+//! | `guarded` | takes back what is on trial even if the console is killed |
 //! | `view` | draws the model |
 //! | `rates`, `tree`, `format`, `field` | parts that know nothing of the rest |
 
@@ -29,6 +30,7 @@ mod drift;
 mod effects;
 mod field;
 pub(crate) mod format;
+mod guarded;
 mod keys;
 mod message;
 mod model;
@@ -54,6 +56,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
+pub(crate) use self::commit::restored_in_full as restored;
 pub use self::{
     arguments::DisplayArguments,
     keys::{as_markdown as keys_as_markdown, as_text as keys_as_text},
@@ -61,12 +64,17 @@ pub use self::{
 };
 use self::{
     effects::{Answer, Workers},
+    guarded::Guarded,
     message::{Effect, Message, Mouse},
     model::Model,
     terminal::{Asked, Keys, Screen, Signals},
     update::update,
 };
-use crate::{content::Config, server::Server};
+use crate::{
+    content::Config,
+    record::recorded,
+    server::{Holder, Server},
+};
 
 /// Time between two samples, at least.
 const TICK: Duration = Duration::from_millis(250);
@@ -112,6 +120,11 @@ pub struct Options {
     pub config_words: Vec<String>,
     /// Who sits in front of it, for the log.
     pub user: String,
+    /// Who else has the right to change the server: the console only reads then, until
+    /// [`Surroundings`](crate::server::Surroundings) say otherwise.
+    pub pen: Option<Holder>,
+    /// Whether what is on trial is taken back by a process of its own, should this one be killed.
+    pub guarded: bool,
 }
 
 impl Options {
@@ -120,8 +133,7 @@ impl Options {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let folder = std::env::current_dir().unwrap_or_else(|_| "/".into());
         let theme = Theme::from_environment();
-        // Whoever called sudo did it, not root.
-        let user = ["SUDO_USER", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+        let user = recorded::user();
         let user = user.unwrap_or_else(|| format!("user {}", nix::unistd::getuid()));
         let (config, config_words) = (Config::default(), Vec::new());
         Self {
@@ -134,6 +146,8 @@ impl Options {
             user,
             config,
             config_words,
+            pen: None,
+            guarded: false,
         }
     }
 }
@@ -164,7 +178,8 @@ fn converse(server: Box<dyn Server>, options: Options) -> anyhow::Result<Exit> {
         let (answers, inbox) = mpsc::unbounded_channel();
         // An answer that nobody waits for any more may be lost.
         let reply = move |message| drop(answers.send(message));
-        let workers = Workers::start(server, reply).context("cannot start the workers")?;
+        let guarded = Guarded::new(options.guarded);
+        let workers = Workers::start(server, guarded, reply).context("cannot start the workers")?;
         let signals = Signals::new().context("cannot listen for signals")?;
         let screen = Screen::take(options.mouse).context("cannot use the terminal")?;
         let keys = Keys::listen().context("cannot read keys from the terminal")?;

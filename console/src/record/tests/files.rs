@@ -198,3 +198,18 @@ fn a_script_gets_a_file_of_its_own_and_a_report_that_adds_up() {
     assert!(document["peaks"]["requests"]["per_s"].as_f64().unwrap() >= grown as f64 / 19.0);
     assert!(document["reasons"]["handshake-complete"].as_u64().unwrap() > 0);
 }
+
+#[test]
+fn who_waits_for_the_black_box_records_once_it_is_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = || Box::new(Simulated::new(1));
+    let first = Recorded::in_folder(server(), folder.path(), 1 << 20).unwrap();
+    let mut second = Recorded::waiting_in(server(), folder.path());
+    let copy = folder.path().join("copy.zsr");
+    second.sample().unwrap();
+    assert!(second.save_recording(&copy).is_err());
+    drop(first);
+    // Ten seconds of the simulated clock.
+    (0..40).for_each(|_| drop(second.sample().unwrap()));
+    assert!(second.save_recording(&copy).unwrap() > 0);
+}

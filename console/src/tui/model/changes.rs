@@ -1,8 +1,11 @@
 //! Changes that wait, that are on trial, and that can be undone.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
+};
 
-use crate::tui::message::Planned;
+use crate::{content::RoutePath, tui::message::Planned};
 
 /// How long changes on trial stay unless somebody keeps them.
 pub(crate) const TRIAL: Duration = Duration::from_secs(60);
@@ -17,6 +20,8 @@ pub(crate) struct Changes {
     pub(crate) staged: Vec<Planned>,
     /// Live until its time has come.
     pub(crate) trial: Option<Trial>,
+    /// Paths that this console has changed and not yet seen changed.
+    pub(crate) own: BTreeSet<RoutePath>,
     /// What takes back each commit, the newest last.
     undo: Vec<Vec<Planned>>,
 }

@@ -36,7 +36,7 @@ use super::{
 use crate::{
     content::Config,
     record::Playing,
-    server::{Identity, RouteInfo, RouteName},
+    server::{Holder, Identity, RouteInfo, RouteName},
 };
 
 /// How many actions are remembered.
@@ -214,6 +214,8 @@ pub(crate) struct Model {
     pub(crate) log: VecDeque<Note>,
     /// Who sits in front of it, for the log.
     pub(crate) user: String,
+    /// Who else has the right to change the server.
+    pub(crate) pen: Option<Holder>,
     pub(crate) changes: Changes,
     /// Commands that were typed, newest last.
     pub(crate) commands: VecDeque<String>,
@@ -278,6 +280,7 @@ impl Model {
             log: VecDeque::new(),
             start_folder: options.folder.clone(),
             user: options.user,
+            pen: options.pen,
             changes: Changes::default(),
             commands: VecDeque::new(),
             marks: VecDeque::new(),

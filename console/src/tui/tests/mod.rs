@@ -8,6 +8,7 @@ mod counting;
 mod looks;
 mod mouse;
 mod palette;
+mod pen;
 mod replay;
 mod scale;
 mod screens;
@@ -69,6 +70,8 @@ impl Run {
             config: Config::default(),
             config_words: Vec::new(),
             user: "anna".into(),
+            pen: None,
+            guarded: false,
         };
         adjust(&mut options);
         let identity = server.identity().clone();

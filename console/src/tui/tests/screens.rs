@@ -75,6 +75,9 @@ screens! {
     cpus_of_a_large_machine: plain().with_cpus(128), |run| { run.ticks(40).press("4"); };
     flows: plain(), |run| { run.ticks(8).press("5"); };
     flows_of_a_client: plain(), |run| { run.ticks(8).press("5 Down Enter"); };
+    read_only: plain().around(|around| around.pen = Some(super::pen::holder())), |run| {
+        run.ticks(8).press("d");
+    };
     requests: plain(), |run| { run.ticks(8).press("6").ticks(20); };
     requests_before_any: plain().with(1, Event::Silence), |run| { run.ticks(8).press("6"); };
     requests_filtered: plain(), |run| {

@@ -1,6 +1,6 @@
 //! Changes that go live: for good, on trial, and back again; staged ones, and the log of them all.
 
-use super::panels::steps;
+use super::{panels::steps, pen};
 use crate::tui::{
     format,
     keys::Action,
@@ -18,6 +18,9 @@ pub(super) fn commit(
     intent: Intent,
     effects: &mut Vec<Effect>,
 ) {
+    if pen::forbids(model) {
+        return;
+    }
     // Only one trial at a time can be kept or taken back.
     if intent == Intent::Trial && model.changes.trial.is_some() {
         let text = "something is on trial already; K keeps it, u takes it back";
@@ -94,10 +97,23 @@ pub(super) fn undo(model: &mut Model, effects: &mut Vec<Effect>) {
 }
 
 /// Somebody keeps what is on trial.
-pub(super) fn keep(model: &mut Model) {
-    let Some(trial) = model.changes.trial.take() else {
+pub(super) fn keep(model: &mut Model, effects: &mut Vec<Effect>) {
+    if model.changes.trial.is_none() {
         return model.note(Level::Info, "nothing is on trial");
-    };
+    }
+    effects.push(Effect::Server(ServerJob::Keep));
+}
+
+/// What is on trial stays, unless its guard was faster.
+pub(super) fn on_kept(model: &mut Model, too_late: bool, effects: &mut Vec<Effect>) {
+    let Some(trial) = model.changes.trial.take() else { return };
+    model.changed = true;
+    if too_late {
+        let text = format!("too late, it was taken back already: {}", trial.what);
+        model.log(Level::Failed, text, None);
+        effects.push(Effect::Server(ServerJob::Routes));
+        return;
+    }
     model.log(Level::Done, format!("kept: {}", trial.what), None);
     model.changes.remember(trial.undo);
 }
@@ -121,6 +137,7 @@ pub(crate) fn leave(model: &mut Model) -> Option<ServerJob> {
 pub(super) fn on_committed(model: &mut Model, committed: Committed, effects: &mut Vec<Effect>) {
     let Committed { commit: Commit { changes, intent }, undo, failed, remains } = committed;
     model.changed = true;
+    model.changes.own.extend(changes.iter().map(|planned| planned.path().clone()));
     effects.push(Effect::Server(ServerJob::Routes));
     if let Some((at, why)) = failed {
         return on_refused(model, &changes, at, &why, &remains);

@@ -6,6 +6,7 @@ mod copy;
 mod mouse;
 mod palette;
 mod panels;
+mod pen;
 mod picker;
 mod popups;
 mod replay;
@@ -64,6 +65,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Compared { index, drift } => routes::on_compared(model, index, drift),
         Message::Committed(committed) => commit::on_committed(model, *committed, &mut effects),
+        Message::Kept { too_late } => commit::on_kept(model, too_late, &mut effects),
         Message::Played(playing) => replay::on_played(model, *playing, &mut effects),
         Message::Saved { file, outcome } => replay::on_saved(model, &file, outcome),
         Message::Listed { folder, entries } => picker::on_listed(model, &folder, entries),
@@ -129,7 +131,7 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
             effects.push(Effect::Mouse(model.mouse));
         }
         Action::Save => replay::save(model, effects),
-        _ if replay::refuses(model, action) => {}
+        _ if pen::refuses(model, action) => {}
         _ => match scope {
             Scope::Routes
             | Scope::Reasons
@@ -158,6 +160,8 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
 
 fn quit(model: &mut Model, effects: &mut Vec<Effect>) {
     match model.leaving {
+        // What becomes of the server is not up to who only reads.
+        Leaving::Ask if model.pen.is_some() => effects.push(Effect::Exit(Exit::Leave)),
         Leaving::Ask => model.popup = Some(Popup::Exit { choice: 0 }),
         Leaving::StopsServing => effects.push(Effect::Exit(Exit::Stop)),
         Leaving::Replay => effects.push(Effect::Exit(Exit::Leave)),
@@ -211,6 +215,7 @@ fn on_looked_around(model: &mut Model, outcome: Result<Surroundings, String>) {
     model.looking_around = false;
     // Whoever cannot look around cannot sample either, and that is said.
     let Ok(around) = outcome else { return };
+    pen::on_told(model, around.pen.clone());
     model.around.push(around);
     // An alarm is raised also while the screen is paused.
     model.changed |= model.paused || !model.shown_around.shows_as(&model.around);

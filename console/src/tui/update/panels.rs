@@ -20,7 +20,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Eff
         Action::Issues => model.popup = Some(Popup::Issues { selected: 0 }),
         Action::Staged => commit::list(model, Listed::Staged, effects),
         Action::Undo => commit::undo(model, effects),
-        Action::Keep => commit::keep(model),
+        Action::Keep => commit::keep(model, effects),
         Action::Palette => model.popup = Some(Popup::Palette(Palette::default())),
         Action::Help => model.popup = Some(Popup::Help { scroll: 0 }),
         Action::Log => model.popup = Some(Popup::Log { scroll: 0 }),

@@ -7,25 +7,11 @@ use crate::{
     record::{Action, Playing},
     tui::{
         format,
-        keys::Action as Key,
         message::{Effect, ServerJob},
         model::{Health, Level, Model, Note},
         rates::Meter,
     },
 };
-
-/// Says no to keys that would change what is served, if there is nothing but a recording.
-pub(super) fn refuses(model: &mut Model, key: Key) -> bool {
-    let refused = model.replay.is_some()
-        && matches!(
-            key,
-            Key::Add | Key::Replace | Key::Remove | Key::Staged | Key::Undo | Key::Keep
-        );
-    if refused {
-        model.note(Level::Info, "this is a recording: nothing can be changed in it");
-    }
-    refused
-}
 
 /// Time went on in the recording, or somebody jumped.
 pub(super) fn on_played(model: &mut Model, mut playing: Playing, effects: &mut Vec<Effect>) {

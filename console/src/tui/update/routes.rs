@@ -1,6 +1,6 @@
 //! The routes as they are told, and a closer look at one of them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use super::lose;
 use crate::{
@@ -9,9 +9,12 @@ use crate::{
     tui::{
         drift::Drift,
         message::{Effect, FilesJob, ServerJob},
-        model::{Inside, Model, Popup},
+        model::{Inside, Level, Model, Popup},
     },
 };
+
+/// So many changes by others are named each.
+const TOLD_ONE_BY_ONE: usize = 3;
 
 /// The routes were read, because they changed or at the beginning.
 pub(super) fn on_routes(
@@ -27,12 +30,56 @@ pub(super) fn on_routes(
             return lose(model, why);
         }
     };
+    tell_changes(model, &infos);
     let shown = Arc::clone(&model.shown);
     model.routes.replace(infos, &shown);
     model.changed = true;
     if let Some(Popup::Route { index, .. }) = model.popup {
         ask(model, index, effects);
     }
+}
+
+/// Logs what others have changed since the routes were read last.
+fn tell_changes(model: &mut Model, infos: &[RouteInfo]) {
+    let own = std::mem::take(&mut model.changes.own);
+    // At the beginning nothing has changed, and a recording tells its actions itself.
+    if model.routes.infos.is_empty() || model.replay.is_some() {
+        return;
+    }
+    let changes = changes(&model.routes.infos, infos);
+    let others: Vec<_> = changes.into_iter().filter(|(path, _)| !own.contains(path)).collect();
+    let text = match &others[..] {
+        [] => return,
+        several if several.len() > TOLD_ONE_BY_ONE => {
+            format!("changed elsewhere: {} routes", several.len())
+        }
+        few => {
+            let few: Vec<_> = few.iter().map(|(path, what)| format!("{what} {path}")).collect();
+            format!("changed elsewhere: {}", few.join(", "))
+        }
+    };
+    model.mark(text.clone());
+    model.log(Level::Info, text, None);
+}
+
+/// What was done to which path between two readings.
+fn changes(old: &[RouteInfo], new: &[RouteInfo]) -> Vec<(RoutePath, &'static str)> {
+    let by_path = |infos: &[RouteInfo]| -> BTreeMap<RoutePath, (u32, SystemTime)> {
+        let paths = infos.iter().filter_map(|info| match &info.name {
+            RouteName::Path(path) => Some((path.clone(), (info.version, info.added))),
+            RouteName::Fixed(_) => None,
+        });
+        paths.collect()
+    };
+    let (old, new) = (by_path(old), by_path(new));
+    let removed = old.keys().filter(|path| !new.contains_key(*path));
+    let removed = removed.map(|path| (path.clone(), "removed"));
+    let others = new.iter().filter_map(|(path, version)| match old.get(path) {
+        None => Some((path.clone(), "added")),
+        Some(before) if before != version => Some((path.clone(), "replaced")),
+        Some(_) => None,
+    });
+    removed.chain(others).collect()
 }
 
 /// Opens the details of a route.

@@ -78,9 +78,10 @@ fn hinted(model: &Model) -> impl Iterator<Item = (String, &'static str)> {
     let replaying = model.leaving == Leaving::Replay && scope.is_panel();
     let first: Vec<_> = if replaying { keys::hints(Scope::Replay).collect() } else { Vec::new() };
     let taken: Vec<String> = first.iter().map(|(key, _)| key.clone()).collect();
-    let changes = ["add", "replace", "remove"];
+    let read_only = replaying || model.pen.is_some() && scope.is_panel();
+    let changes = ["add", "replace", "remove", "undo"];
     let others = keys::hints(scope)
-        .filter(move |(key, hint)| !(taken.contains(key) || replaying && changes.contains(hint)));
+        .filter(move |(key, hint)| !(taken.contains(key) || read_only && changes.contains(hint)));
     first.into_iter().chain(others)
 }
 

@@ -103,7 +103,8 @@ fn marks(model: &Model) -> Vec<String> {
     let staged = (staged > 0).then(|| format!(" {staged} STAGED "));
     let frozen = model.frozen.then(|| " ROWS FROZEN ".to_owned());
     let paused = model.paused.then(|| " PAUSED ".to_owned());
-    [staged, frozen, paused].into_iter().flatten().collect()
+    let read_only = model.pen.as_ref().map(|holder| format!(" READ-ONLY: {} ", holder.user));
+    [read_only, staged, frozen, paused].into_iter().flatten().collect()
 }
 
 fn marks_width(model: &Model) -> usize {

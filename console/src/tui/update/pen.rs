@@ -1,0 +1,64 @@
+//! Who may change what is served: nobody in a recording, and one console at a time.
+
+use crate::{
+    server::Holder,
+    tui::{
+        format,
+        keys::Action,
+        model::{Level, Model},
+    },
+};
+
+/// Says no to keys that would change what is served, if that is not up to this console.
+pub(super) fn refuses(model: &mut Model, key: Action) -> bool {
+    let changes = matches!(
+        key,
+        Action::Add
+            | Action::Replace
+            | Action::Remove
+            | Action::Staged
+            | Action::Undo
+            | Action::Keep
+    );
+    changes && forbids(model)
+}
+
+/// Says no if changes are not up to this console.
+pub(super) fn forbids(model: &mut Model) -> bool {
+    if model.replay.is_some() {
+        model.note(Level::Info, "this is a recording: nothing can be changed in it");
+    } else if let Some(holder) = &model.pen {
+        let text = format!("read-only: {} holds the pen", described(holder));
+        model.note(Level::Failed, text);
+    }
+    model.replay.is_some() || model.pen.is_some()
+}
+
+/// Somebody else has the pen, or nobody any more.
+pub(super) fn on_told(model: &mut Model, pen: Option<Holder>) {
+    if model.pen == pen {
+        return;
+    }
+    let text = match (&model.pen, &pen) {
+        (Some(before), None) => {
+            format!("{} has let go of the pen; this console may change things now", before.user)
+        }
+        (_, Some(holder)) => format!("read-only: {} holds the pen", described(holder)),
+        (None, None) => return,
+    };
+    model.pen = pen;
+    model.log(Level::Info, text, None);
+    model.changed = true;
+}
+
+/// Who it is, as far as that is known.
+fn described(holder: &Holder) -> String {
+    let mut details = Vec::new();
+    details.extend(holder.pid.map(|pid| format!("process {pid}")));
+    details.extend(holder.terminal.clone());
+    details.extend(holder.since.map(|since| format!("since {} UTC", format::time_of_day(since))));
+    match &details[..] {
+        [] => holder.user.clone(),
+        details => format!("{} ({})", holder.user, details.join(", ")),
+    }
+}
