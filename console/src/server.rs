@@ -213,6 +213,17 @@ pub trait Server: Send {
         Ok(Surroundings::default())
     }
 
+    /// Measures how long its programs run, see [`Surroundings::run_time`], or no longer. It ends with
+    /// whoever asked for it.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be measured.
+    fn measure(&mut self, wanted: bool) -> anyhow::Result<()> {
+        let _ = wanted;
+        anyhow::bail!("run time is measured of a running server only")
+    }
+
     /// The flows there are, but no more than `limit` of them.
     ///
     /// # Errors

@@ -32,8 +32,8 @@ use crate::{
     content::{Rendered, RoutePath},
     observe::{Seen, Wanted},
     server::{
-        Change, ChangeError, Flows, Holder, Identity, RouteInfo, RouteName, Sample, Server,
-        Surroundings,
+        Change, ChangeError, Flows, Holder, Identity, RouteInfo, RouteName, RunTime, Sample,
+        Server, Surroundings,
     },
 };
 
@@ -364,6 +364,12 @@ impl Server for Simulated {
         }
         let totals = self.totals();
         Ok(around::now(&self.around, self.taken, &totals))
+    }
+
+    fn measure(&mut self, wanted: bool) -> anyhow::Result<()> {
+        let zero = RunTime { total: Duration::ZERO, runs: 0 };
+        self.around.run_time = wanted.then_some(zero);
+        Ok(())
     }
 
     fn flows(&mut self, limit: usize) -> anyhow::Result<Flows> {

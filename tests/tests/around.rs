@@ -39,7 +39,7 @@ fn the_surroundings_are_those_of_the_server_and_its_network() -> Result<()> {
     assert_eq!(interface.mtu_bytes, 1500);
     assert_eq!(interface.peer_takes_frames, Some(true), "the far end has a program");
     assert_eq!(around.flows.context("no flows")?.used, 0);
-    let names: Vec<_> = around.nic.iter().map(|counter| counter.name).collect();
+    let names: Vec<_> = around.nic.iter().map(|counter| &*counter.name).collect();
     assert!(names.contains(&"rx_dropped") && names.contains(&"rx_packets"), "{names:?}");
     assert!(around.stack.iter().any(|counter| counter.name == "Tcp.InSegs"));
     // From another namespace the interface cannot be seen, and that is no error.
@@ -69,5 +69,61 @@ fn a_connection_that_waits_for_its_next_request_is_an_idle_flow_of_its_client() 
     let cut = lab.live.flows(2)?;
     assert_eq!((cut.flows.len(), cut.is_cut), (2, true));
     assert_eq!(look(&mut lab)?.flows.context("no flows")?.used, 3);
+    Ok(())
+}
+
+#[test]
+fn what_the_driver_counts_is_told_beside_what_the_interface_does() -> Result<()> {
+    let mut lab = Lab::new()?;
+    lab.publish("/a", b"something")?;
+    let mut connection = lab.connect()?;
+    assert_eq!(connection.get("/a")?.status, 200);
+    let packets_in = lab.totals()?.packets_in;
+    let around = look(&mut lab)?;
+    let name = "driver.rx_queue_*_xdp_packets";
+    let counter = around.nic.iter().find(|counter| counter.name == name);
+    let counter = counter.with_context(|| format!("no {name} among {:?}", around.nic))?;
+    assert!(counter.value >= packets_in, "{} of {packets_in}", counter.value);
+    Ok(())
+}
+
+#[test]
+fn versions_in_use_are_those_of_routes_and_of_their_variants() -> Result<()> {
+    let mut lab = Lab::new()?;
+    let used = |lab: &mut Lab| -> Result<u32> {
+        lab.live.sample()?;
+        Ok(look(lab)?.versions.context("no versions")?.used)
+    };
+    let before = used(&mut lab)?;
+    lab.publish("/noise.bin", &noise(1, 3_000))?;
+    assert_eq!(used(&mut lab)?, before + 1);
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("text.txt"), "this compresses well, ".repeat(100))?;
+    lab.publish_folder(folder.path())?;
+    let variants = lab.route("/text.txt")?.encodings.len() as u32;
+    assert!(variants > 0);
+    assert_eq!(used(&mut lab)?, before + 2 + variants);
+    Ok(())
+}
+
+#[test]
+fn what_a_packet_costs_is_measured_only_while_somebody_wants_to_know() -> Result<()> {
+    if std::fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled")?.trim() == "1" {
+        anyhow::bail!("set kernel.bpf_stats_enabled to 0 first: this machine always measures");
+    }
+    let mut lab = Lab::new()?;
+    lab.publish("/a", b"something")?;
+    let mut connection = lab.connect()?;
+    assert_eq!(connection.get("/a")?.status, 200);
+    assert_eq!(look(&mut lab)?.run_time, None);
+    lab.live.measure(true)?;
+    let before = look(&mut lab)?.run_time.map_or(0, |run_time| run_time.runs);
+    for _ in 0..20 {
+        assert_eq!(connection.get("/a")?.status, 200);
+    }
+    let run_time = look(&mut lab)?.run_time.context("it is not measured")?;
+    assert!(run_time.runs >= before + 20 && !run_time.total.is_zero(), "{run_time:?}");
+    lab.live.measure(false)?;
+    assert_eq!(look(&mut lab)?.run_time, None);
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! What is around the server: the interface, the kernel's own counters, how full the maps are, and
 //! the flows there are.
 
-use std::{fs, io, net::IpAddr, net::Ipv6Addr, net::SocketAddr, time::Duration};
+use std::{borrow::Cow, fs, io, net::IpAddr, net::Ipv6Addr, net::SocketAddr, time::Duration};
 
+use anyhow::Context as _;
 use zeroserve_shared::{
     flow::{Flow, FlowKey, RECOVERING},
     map::LINK,
@@ -16,7 +17,10 @@ use super::{
     sys::{Link, Program},
 };
 use crate::{
-    net::watch::{self, Watched},
+    net::{
+        driver,
+        watch::{self, Watched},
+    },
     server::{FlowInfo, FlowState, Flows, InterfaceState, KernelCounter, Surroundings, Usage},
 };
 
@@ -34,6 +38,9 @@ const STACK: [(&str, &str, &str, bool); 9] = [
     ("TcpExt:", "TCPBacklogDrop", "TcpExt.TCPBacklogDrop", true),
 ];
 
+/// Counters of the driver that are shown at most: those that have counted anything.
+const DRIVER_COUNTERS: usize = 200;
+
 impl Live {
     /// Looks around. What cannot be known is left out: a counter less is no reason to fail.
     pub(super) fn look_around(&mut self) -> anyhow::Result<Surroundings> {
@@ -44,7 +51,8 @@ impl Live {
         let program = self.program.take().filter(|(id, _)| *id == state.program_id);
         let program =
             program.or_else(|| Some((state.program_id, Program::open(state.program_id).ok()?)));
-        let run_time = program.as_ref().and_then(|(_, program)| program.run_time().ok().flatten());
+        let run_time = program.as_ref().filter(|_| self.is_measured());
+        let run_time = run_time.and_then(|(_, program)| program.run_time().ok().flatten());
         self.program = program;
         let flow_capacity = self.identity.flow_capacity;
         let flows = self.maps.flow_table.read(flow_capacity as usize).ok();
@@ -66,6 +74,23 @@ impl Live {
             stale: stale(&self.identity.interface).unwrap_or_default(),
             pen,
         })
+    }
+
+    /// Has the kernel measure how long programs run, as long as this exists, or no longer.
+    pub(super) fn measure_run_time(&mut self, wanted: bool) -> anyhow::Result<()> {
+        self.measuring = match wanted {
+            true => Some(aya::sys::enable_stats(aya::sys::Stats::RunTime).context(
+                "the kernel does not measure programs; that takes Linux 5.8 and CAP_SYS_ADMIN",
+            )?),
+            false => None,
+        };
+        Ok(())
+    }
+
+    /// Whether the kernel measures now: what it has measured before says nothing of today.
+    fn is_measured(&self) -> bool {
+        let always = || fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled");
+        self.measuring.is_some() || always().is_ok_and(|value| value.trim() == "1")
     }
 
     /// The flows there are, but no more than `limit` of them.
@@ -90,9 +115,11 @@ fn interface_state(watched: &Watched) -> InterfaceState {
 
 fn nic_counters(watched: &Watched) -> Vec<KernelCounter> {
     let all = &watched.counters;
-    let plain = |name, value| KernelCounter { name, value, is_loss: false };
-    let loss = |name, value| KernelCounter { name, value, is_loss: true };
-    vec![
+    let counter =
+        |name, value, is_loss| KernelCounter { name: Cow::Borrowed(name), value, is_loss };
+    let plain = |name, value| counter(name, value, false);
+    let loss = |name, value| counter(name, value, true);
+    let mut counters = vec![
         plain("rx_packets", all.rx_packets),
         plain("tx_packets", all.tx_packets),
         loss("rx_dropped", all.rx_dropped),
@@ -102,7 +129,22 @@ fn nic_counters(watched: &Watched) -> Vec<KernelCounter> {
         loss("rx_missed_errors", all.rx_missed_errors),
         loss("rx_fifo_errors", all.rx_fifo_errors),
         loss("rx_crc_errors", all.rx_crc_errors),
-    ]
+    ];
+    // Many drivers have none.
+    let by_driver = driver::counters(&watched.interface.name).unwrap_or_default();
+    let counted = by_driver.into_iter().filter(|(_, value)| *value > 0);
+    counters.extend(counted.take(DRIVER_COUNTERS).map(|(name, value)| {
+        let is_loss = tells_of_loss(&name);
+        KernelCounter { name: Cow::Owned(format!("driver.{name}")), value, is_loss }
+    }));
+    counters
+}
+
+/// Whether a driver calls something so that it should stand still. What XDP drops is told by XDP.
+fn tells_of_loss(name: &str) -> bool {
+    const WORDS: [&str; 10] =
+        ["drop", "discard", "err", "miss", "fail", "crc", "fifo", "no_buf", "nobuf", "timeout"];
+    !name.contains("xdp_drop") && WORDS.iter().any(|word| name.contains(word))
 }
 
 /// What the TCP/IP of this thread's network namespace counts.
@@ -115,7 +157,8 @@ fn stack_counters() -> Vec<KernelCounter> {
     STACK
         .iter()
         .filter_map(|(table, wanted, name, is_loss)| {
-            Some(KernelCounter { name, value: value(table, wanted)?, is_loss: *is_loss })
+            let (name, value) = (Cow::Borrowed(*name), value(table, wanted)?);
+            Some(KernelCounter { name, value, is_loss: *is_loss })
         })
         .collect()
 }
@@ -181,6 +224,16 @@ mod tests {
         assert_eq!(table_value(text, "Ip:", "InDiscards"), Some(7));
         assert_eq!(table_value(text, "Tcp:", "InErrs"), Some(6));
         assert_eq!(table_value(text, "Tcp:", "InDiscards"), None);
+    }
+
+    #[test]
+    fn a_counter_of_a_driver_is_a_loss_by_its_name() {
+        for loss in ["rx_queue_*_drops", "rx_missed_errors", "rx_no_buffer_count", "tx_fifo"] {
+            assert!(tells_of_loss(loss), "{loss}");
+        }
+        for plain in ["rx_packets", "rx_queue_*_xdp_packets", "rx_queue_*_xdp_drops"] {
+            assert!(!tells_of_loss(plain), "{plain}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::Ipv6Addr,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -57,6 +58,8 @@ pub struct Live {
     reclaimed: Duration,
     /// The right to change the server from a console, where somebody wants it.
     pub(super) pen: Option<Pen>,
+    /// While it is open, the kernel measures how long programs run.
+    pub(super) measuring: Option<OwnedFd>,
     /// The program that was looked at last, with its id.
     pub(super) program: Option<(u32, Program)>,
 }
@@ -125,6 +128,7 @@ impl Live {
             ledger: None,
             reclaimed: clock::monotonic(),
             pen: None,
+            measuring: None,
             program: None,
         };
         live.refresh_clock()?;
@@ -311,6 +315,10 @@ impl Server for Live {
     fn surroundings(&mut self) -> anyhow::Result<Surroundings> {
         self.check_attached()?;
         self.look_around()
+    }
+
+    fn measure(&mut self, wanted: bool) -> anyhow::Result<()> {
+        self.measure_run_time(wanted)
     }
 
     fn flows(&mut self, limit: usize) -> anyhow::Result<Flows> {

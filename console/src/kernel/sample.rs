@@ -21,6 +21,7 @@ pub(super) struct View {
     routes: Arc<[RouteInfo]>,
     indices: Vec<u32>,
     by_version: HashMap<VersionId, RouteInfo>,
+    versions: usize,
     last: Option<Last>,
 }
 
@@ -41,9 +42,9 @@ impl View {
         Ok(Arc::clone(&self.routes))
     }
 
-    /// How many routes are served, fixed ones included.
+    /// How many versions are served: of each route one, fixed ones included, and its variants.
     pub(super) fn served(&self) -> usize {
-        self.indices.len()
+        self.versions
     }
 
     /// The response behind a path, as it is stored.
@@ -124,10 +125,15 @@ impl View {
         self.indices = routes.iter().map(|route| route.index).collect();
         self.indices.sort_unstable();
         self.routes = routes.into();
+        self.versions = routes_and_variants(&by_version);
         self.by_version = by_version;
         self.revision = Some(revision);
         Ok(revision)
     }
+}
+
+fn routes_and_variants(routes: &HashMap<VersionId, RouteInfo>) -> usize {
+    routes.values().map(|route| 1 + route.encodings.len()).sum()
 }
 
 fn order(route: &RouteInfo) -> (Option<&RoutePath>, u32) {

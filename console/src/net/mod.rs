@@ -2,6 +2,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`driver`] | what the driver of an interface counts by itself |
 //! | [`interfaces`] | which interfaces there are, and what is known of them |
 //! | [`namespace`] | private network namespaces, and threads and commands inside them |
 //! | `private` | two namespaces and what connects them |
@@ -9,6 +10,7 @@
 //! | [`veth`] | a pair of interfaces that connects two namespaces |
 //! | [`watch`] | how one interface is doing |
 
+pub mod driver;
 pub mod interfaces;
 pub mod namespace;
 mod private;

@@ -202,6 +202,10 @@ impl Server for Recorded {
         self.server.surroundings()
     }
 
+    fn measure(&mut self, wanted: bool) -> anyhow::Result<()> {
+        self.server.measure(wanted)
+    }
+
     fn flows(&mut self, limit: usize) -> anyhow::Result<Flows> {
         self.server.flows(limit)
     }

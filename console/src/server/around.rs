@@ -2,6 +2,7 @@
 //! own counters, the flows, how full the maps are.
 
 use std::{
+    borrow::Cow,
     net::SocketAddr,
     time::{Duration, SystemTime},
 };
@@ -61,8 +62,9 @@ pub struct InterfaceState {
 /// A counter of the kernel's, with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelCounter {
-    /// As the kernel names it, such as `rx_dropped` or `TcpExt.ListenDrops`.
-    pub name: &'static str,
+    /// As the kernel names it, such as `rx_dropped` or `TcpExt.ListenDrops`; behind `driver.` as
+    /// the driver names it.
+    pub name: Cow<'static, str>,
     /// Its value. It only rises.
     pub value: u64,
     /// Whether it counts what was lost or broken, and so should stand still.

@@ -40,8 +40,10 @@ pub(super) fn calm() -> Surroundings {
 
 /// The surroundings after so much traffic.
 pub(super) fn now(around: &Surroundings, taken: Duration, totals: &Counters) -> Surroundings {
-    let plain = |name, value| KernelCounter { name, value, is_loss: false };
-    let loss = |name, value| KernelCounter { name, value, is_loss: true };
+    let counter =
+        |name: &'static str, value, is_loss| KernelCounter { name: name.into(), value, is_loss };
+    let plain = |name, value| counter(name, value, false);
+    let loss = |name, value| counter(name, value, true);
     let passed = totals.verdicts[Verdict::Pass as usize];
     let runs = totals.packets_in;
     let mut now = around.clone();
@@ -55,6 +57,8 @@ pub(super) fn now(around: &Surroundings, taken: Duration, totals: &Counters) -> 
         loss("rx_dropped", totals.packets_in / 200_000),
         loss("tx_dropped", 0),
         loss("rx_missed_errors", 0),
+        plain("driver.rx_queue_*_xdp_packets", totals.packets_in),
+        loss("driver.rx_queue_*_drops", totals.packets_in / 400_000),
     ];
     now.stack = vec![
         plain("Tcp.InSegs", totals.reasons[Reason::OtherPort as usize]),

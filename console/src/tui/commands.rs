@@ -58,6 +58,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     key("issues", Action::Issues),
     key("keep", Action::Keep),
     key("log", Action::Log),
+    key("measure", Action::Measure),
     key("mouse", Action::Mouse),
     key("pause", Action::Pause),
     key("quit", Action::Quit),

@@ -152,6 +152,10 @@ pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
             let response = server.response(&path).map_err(|e| format!("{e:#}"));
             Message::Head { path, lines: response.map(|response| commit::head(&response)) }
         }
+        ServerJob::Measure(wanted) => {
+            let outcome = server.measure(wanted).map(|()| wanted);
+            Message::Measured(outcome.map_err(|e| format!("{e:#}")))
+        }
         // Without a guard there is nothing to tell.
         ServerJob::Keep => Message::Kept { too_late: false },
         ServerJob::Commit(commit) => {

@@ -123,6 +123,7 @@ pub(crate) enum Action {
     Suspend,
     Redraw,
     Copy,
+    Measure,
     Mouse,
     Cancel,
     Yes,

@@ -57,6 +57,8 @@ pub(crate) enum Message {
         index: u32,
         drift: Drift,
     },
+    /// The kernel measures now, or no longer.
+    Measured(Result<bool, String>),
     Committed(Box<Committed>),
     /// What was on trial stays, unless it was too late for that.
     Kept {
@@ -113,6 +115,8 @@ pub(crate) enum ServerJob {
     Routes,
     Head(RoutePath),
     Commit(Box<Commit>),
+    /// Have the kernel measure what a packet costs, or no longer.
+    Measure(bool),
     /// What is on trial stays.
     Keep,
     /// Play a recording on, and do what was asked about it.

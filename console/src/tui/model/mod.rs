@@ -194,6 +194,8 @@ pub(crate) struct Model {
     pub(crate) looking_around: bool,
     /// Ticks so far, by which what is not needed with each of them is asked for.
     pub(crate) ticks: u64,
+    /// Whether the kernel measures what a packet costs because this console wants it.
+    pub(crate) measuring: bool,
     /// The part of a CPU that the console itself takes.
     pub(crate) own_cost: OwnCost,
     /// The revision of the routes that were asked for last.
@@ -265,6 +267,7 @@ impl Model {
             shown_around: Around::default(),
             looking_around: false,
             ticks: 0,
+            measuring: false,
             own_cost: OwnCost::default(),
             routes_revision: None,
             routes: RoutesPanel::new(),

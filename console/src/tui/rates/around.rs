@@ -63,7 +63,7 @@ mod tests {
 
     fn look(taken_s: u64, total_ns: u64, runs: u64, dropped: u64) -> Surroundings {
         let run_time = Some(RunTime { total: Duration::from_nanos(total_ns), runs });
-        let nic = vec![KernelCounter { name: "rx_dropped", value: dropped, is_loss: true }];
+        let nic = vec![KernelCounter { name: "rx_dropped".into(), value: dropped, is_loss: true }];
         Surroundings { taken: Duration::from_secs(taken_s), run_time, nic, ..Default::default() }
     }
 

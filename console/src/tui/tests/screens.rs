@@ -97,6 +97,9 @@ screens! {
         run.ticks(200).press("Down d y").ticks(200).press("3");
     };
     whose_drop: plain(), |run| { run.ticks(40).press("2 n"); };
+    cost_of_a_packet_measured: plain().around(|around| around.run_time = None), |run| {
+        run.ticks(40).press("m").ticks(40);
+    };
     issues: troubled(), |run| { run.ticks(40).press("i Down"); };
     issue_explained: troubled(), |run| { run.ticks(40).press("i Down Enter"); };
     palette: plain(), |run| { run.ticks(8).press(":").enter("re").press("Tab"); };

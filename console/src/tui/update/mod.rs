@@ -65,6 +65,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Compared { index, drift } => routes::on_compared(model, index, drift),
         Message::Committed(committed) => commit::on_committed(model, *committed, &mut effects),
+        Message::Measured(outcome) => on_measured(model, outcome, &mut effects),
         Message::Kept { too_late } => commit::on_kept(model, too_late, &mut effects),
         Message::Played(playing) => replay::on_played(model, *playing, &mut effects),
         Message::Saved { file, outcome } => replay::on_saved(model, &file, outcome),
@@ -123,6 +124,9 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Play(order) => effects.push(Effect::Server(ServerJob::Play(Some(order)))),
+        Action::Measure => {
+            effects.push(Effect::Server(ServerJob::Measure(!model.measuring)));
+        }
         Action::Copy => copy::copy(model, effects),
         Action::Mouse => {
             model.mouse = !model.mouse;
@@ -221,6 +225,24 @@ fn on_looked_around(model: &mut Model, outcome: Result<Surroundings, String>) {
     model.changed |= model.paused || !model.shown_around.shows_as(&model.around);
     if !model.paused {
         model.shown_around = model.around.clone();
+    }
+}
+
+/// The kernel measures what a packet costs, or no longer.
+fn on_measured(model: &mut Model, outcome: Result<bool, String>, effects: &mut Vec<Effect>) {
+    model.changed = true;
+    match outcome {
+        Ok(measuring) => {
+            model.measuring = measuring;
+            let text = if measuring {
+                "the kernel measures what a packet costs until the console is left; m ends it"
+            } else {
+                "the kernel measures for this console no longer"
+            };
+            model.note(Level::Info, text);
+            effects.push(Effect::Server(ServerJob::LookAround));
+        }
+        Err(why) => model.note(Level::Failed, why),
     }
 }
 

@@ -77,7 +77,7 @@ fn facts(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         .now
         .flows
         .map_or(format::NONE.into(), |usage: Usage| of(usage.used.into(), usage.capacity.into()));
-    let cost = around.ns_per_packet().map_or_else(|| "not measured".into(), format::exact);
+    let cost = around.ns_per_packet().map_or_else(|| "not measured (m)".into(), format::exact);
     let routes = of(model.published().into(), model.identity.route_capacity.into());
     let pairs = [
         ("flows", flows),

@@ -42,7 +42,7 @@ pub(super) fn page(model: &Model, scroll: usize) -> Page {
         Line::raw(" A packet meets the network card first, then XDP, then the kernel's TCP/IP."),
         Line::raw(" Each counts for itself; what is lost shows where it was lost."),
         Line::default(),
-        title("network card (of the whole interface)"),
+        title("network card and its driver (of the whole interface)"),
     ];
     lines.extend(around.now.nic.iter().map(|counter| row(counter, around)));
     lines.extend([Line::default(), title("XDP (this server)")]);
@@ -63,12 +63,12 @@ fn title(text: &str) -> Line<'static> {
 }
 
 fn row(counter: &KernelCounter, around: &Around) -> Line<'static> {
-    values(counter.name, counter.value, around.per_s(counter), counter.is_loss)
+    values(&counter.name, counter.value, around.per_s(counter), counter.is_loss)
 }
 
 fn values(name: &str, value: u64, rate: Option<f64>, is_loss: bool) -> Line<'static> {
     let alarming = is_loss && rate.is_some_and(|rate| rate > 0.0);
     let (sign, style) = if alarming { ("◆", theme::WARNING) } else { (" ", theme::PLAIN) };
-    let text = format!(" {sign} {name:<24}{:>20}{:>12}", format::exact(value), format::rate(rate));
+    let text = format!(" {sign} {name:<34}{:>20}{:>12}", format::exact(value), format::rate(rate));
     Line::styled(text, style)
 }
