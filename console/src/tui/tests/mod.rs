@@ -14,6 +14,7 @@ mod scale;
 mod screens;
 mod sights;
 mod soak;
+mod styles;
 
 use std::{
     collections::VecDeque,

@@ -29,7 +29,7 @@ fn plain() -> Simulated {
 }
 
 /// Much is wrong.
-fn troubled() -> Simulated {
+pub(super) fn troubled() -> Simulated {
     plain().with(30, Event::Leaving(Reason::FlowTableFull, 12)).around(|around| {
         around.flows = Some(Usage { used: 64_000, capacity: 65_536 });
         around.stale = vec!["eth7".into()];
