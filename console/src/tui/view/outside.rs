@@ -1,6 +1,7 @@
 //! Whose drop is it: what the network card, XDP and the kernel's own TCP/IP count, kept apart.
 
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::popup::Page;
 use crate::{
@@ -13,23 +14,42 @@ use crate::{
     },
 };
 
+/// Room kept for saying how many more there are.
+const MORE_WIDTH: usize = 14;
+
 /// One line for the reasons panel: what was lost outside XDP, or that nothing was.
-pub(super) fn line(name: &str, counters: &[KernelCounter], around: &Around) -> Line<'static> {
+pub(super) fn line(
+    name: &str,
+    counters: &[KernelCounter],
+    around: &Around,
+    width: u16,
+) -> Line<'static> {
     let mut spans = vec![Span::styled(format!("{name:<6} "), theme::FAINT)];
-    let lost: Vec<_> =
+    let rises = |counter: &KernelCounter| around.per_s(counter).is_some_and(|rate| rate > 0.0);
+    let mut lost: Vec<_> =
         counters.iter().filter(|counter| counter.is_loss && counter.value > 0).collect();
+    lost.sort_by_key(|counter| !rises(counter));
     if counters.is_empty() {
         spans.push(Span::styled("its counters cannot be read from here", theme::FAINT));
     } else if lost.is_empty() {
         spans.push(Span::styled("✓ ", theme::GOOD));
         spans.push(Span::raw("nothing lost"));
     }
-    for counter in lost {
-        let rate = around.per_s(counter);
-        let rising = rate.is_some_and(|rate| rate > 0.0);
+    let mut room = usize::from(width).saturating_sub(7 + MORE_WIDTH);
+    for (shown, counter) in lost.iter().enumerate() {
+        let rising = rises(counter);
         let (sign, style) = if rising { ("◆ ", theme::WARNING) } else { ("· ", theme::FAINT) };
-        let rate = if rising { format!(" +{}", format::rate(rate)) } else { String::new() };
+        let rate = around.per_s(counter).filter(|_| rising);
+        let rate = rate.map_or_else(String::new, |rate| format!(" +{}", format::rate(Some(rate))));
         let text = format!("{sign}{} {}{rate}  ", counter.name, format::count(counter.value));
+        let is_last = shown + 1 == lost.len();
+        let here = if is_last { room + MORE_WIDTH } else { room };
+        let Some(rest) = here.checked_sub(text.width()) else {
+            let more = lost.len() - shown;
+            spans.push(Span::styled(format!("… {more} more (n)"), theme::FAINT));
+            break;
+        };
+        room = rest;
         spans.push(Span::styled(text, style));
     }
     Line::from(spans)

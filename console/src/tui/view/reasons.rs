@@ -135,8 +135,8 @@ fn draw_sum(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let [rule_row, table_rows, check_row, nic_row, stack_row] =
         area.layout(&Layout::vertical([1, 3, 1, 1, 1].map(Constraint::Length)));
     let around = &model.shown_around;
-    frame.render_widget(outside::line("NIC", &around.now.nic, around), nic_row);
-    frame.render_widget(outside::line("stack", &around.now.stack, around), stack_row);
+    frame.render_widget(outside::line("NIC", &around.now.nic, around, area.width), nic_row);
+    frame.render_widget(outside::line("stack", &around.now.stack, around, area.width), stack_row);
     frame.render_widget(Line::styled(rule, theme::FAINT), rule_row);
     frame.render_widget(Table::new(rows, columns), table_rows);
     frame.render_widget(check(model), check_row);
