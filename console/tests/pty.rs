@@ -21,6 +21,7 @@ use nix::{
     unistd::Pid,
 };
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use vt100::MouseProtocolMode;
 
 /// How long something may take before a test gives up: far more than it takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -134,7 +135,10 @@ impl Terminal {
     #[track_caller]
     fn assert_given_back(&mut self) {
         self.wait("the terminal as it was", |screen| {
-            !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste()
+            !screen.alternate_screen()
+                && !screen.hide_cursor()
+                && !screen.bracketed_paste()
+                && screen.mouse_protocol_mode() == MouseProtocolMode::None
         });
         assert_eq!(settings(self.master.as_ref().unwrap().as_ref()), self.before);
     }
@@ -185,6 +189,18 @@ fn pasted_text_goes_into_the_picker_in_one_piece() {
     terminal.press("\r").wait_for("Publish under which path?").press("\r");
     terminal.wait_for("Publish this?").press("y").wait_for("added /Cargo.toml");
     terminal.press("qs").wait_for("left with Stop").assert_given_back();
+}
+
+#[test]
+fn the_mouse_is_taken_and_can_be_left_to_the_terminal() {
+    let mut terminal = Terminal::open(&[]);
+    let mode = |wanted| move |screen: &vt100::Screen| screen.mouse_protocol_mode() == wanted;
+    terminal.wait_for("app.js").wait("buttons only", mode(MouseProtocolMode::PressRelease));
+    // A click on the second tab, in SGR coordinates, which count from one.
+    terminal.press("\x1b[<0;14;5M\x1b[<0;14;5m").wait_for("the verdicts add up");
+    terminal.press("M").wait("the terminal's again", mode(MouseProtocolMode::None));
+    terminal.press("M").wait("taken again", mode(MouseProtocolMode::PressRelease));
+    terminal.press("ql").wait_for("left with Leave").assert_given_back();
 }
 
 #[test]
