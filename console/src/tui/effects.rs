@@ -139,7 +139,7 @@ pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
     match job {
         ServerJob::Sample => Message::Sampled(server.sample().map_err(|e| format!("{e:#}"))),
         ServerJob::LookAround => {
-            Message::LookedAround(server.surroundings().map_err(|e| format!("{e:#}")))
+            Message::LookedAround(server.surroundings().map(Box::new).map_err(|e| format!("{e:#}")))
         }
         ServerJob::Flows(limit) => {
             Message::Flows(server.flows(limit).map_err(|e| format!("{e:#}")))

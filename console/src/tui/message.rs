@@ -43,7 +43,7 @@ pub(crate) enum Message {
         outcome: Result<u64, String>,
     },
     Sampled(Result<Sample, String>),
-    LookedAround(Result<Surroundings, String>),
+    LookedAround(Result<Box<Surroundings>, String>),
     Flows(Result<Flows, String>),
     Observed(Result<Seen, String>),
     Routes(Result<Arc<[RouteInfo]>, String>),

@@ -215,12 +215,12 @@ fn on_spent(model: &mut Model, at: Duration, cpu: Duration) {
     model.changed |= format::share(before) != format::share(model.own_cost.share());
 }
 
-fn on_looked_around(model: &mut Model, outcome: Result<Surroundings, String>) {
+fn on_looked_around(model: &mut Model, outcome: Result<Box<Surroundings>, String>) {
     model.looking_around = false;
     // Whoever cannot look around cannot sample either, and that is said.
     let Ok(around) = outcome else { return };
     pen::on_told(model, around.pen.clone());
-    model.around.push(around);
+    model.around.push(*around);
     // An alarm is raised also while the screen is paused.
     model.changed |= model.paused || !model.shown_around.shows_as(&model.around);
     if !model.paused {
