@@ -45,9 +45,10 @@ pub fn conclude(flow: &mut Flow, work: &mut Work) {
 /// - behind the one segment that brings all that is missing the same once more;
 /// - behind repairs with nothing new behind them a probe: a few bytes that the client is known to
 ///   have. Its answer (RFC 2883) tells that the repairs have gone by;
-/// - behind new data, where segments have been lost before and few are on their way, a byte that
-///   the client is known to have: a client that gathers segments would answer all of them with
-///   one, and if that were lost, nobody would move.
+/// - behind the first new data of a round trip a byte that the client is known to have: a client
+///   that gathers segments, or is busy, would answer all of a window with one acknowledgment, and
+///   if that were lost, nobody would move;
+/// - the same where segments have been lost before and few are on their way, and more of it.
 #[inline(always)]
 fn add_spares(flow: &mut Flow, work: &mut Work) {
     let mss = flow.mss as u32;
@@ -82,14 +83,16 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
         flow.flags = flow.flags.wrapping_add(PASS);
         push_spare(plan, known(delivered, probe_bytes(flow)), mss);
     }
-    if is_lossy && work.travelling < FEW_SEGMENTS * mss {
+    let few = is_lossy && work.travelling < FEW_SEGMENTS * mss;
+    if few || work.times && !is_end {
         let known = known(delivered, ELICIT_BYTES);
         let has_place = !known.is_empty() && plan.has_room();
         push_spare(plan, known, mss);
         // Much is sent at once where one acknowledgment answered much. Not after a timeout: many
         // flows have theirs together where a queue overflowed, and would fill it again.
-        let is_much = before >= REORDERING_SEGMENTS && flow.flags & TIMED_OUT == 0;
-        repeat(plan, if is_much && has_place { ELICITS - 1 } else { u32::from(is_little) });
+        let is_much = before >= REORDERING_SEGMENTS || work.times;
+        let is_lasting = is_lossy && is_much && flow.flags & TIMED_OUT == 0;
+        repeat(plan, if is_lasting && has_place { ELICITS - 1 } else { u32::from(is_little) });
     }
     plan.spares = plan.segments - before;
 }
@@ -110,13 +113,19 @@ fn push_spare(plan: &mut Plan, spare: Range, mss: u32) {
     }
 }
 
-/// The last so many bytes that the client has; none if there are not so many.
+/// So many bytes that the client has; none if there are not so many. At the beginning of a response
+/// those that it has as soon as anything of it arrives.
+///
+/// Not the last that it has acknowledged: Linux answers what lies wholly before that at once and by
+/// itself (`tcp_validate_incoming`), but what ends just there together with all else that came while
+/// its reader kept the socket (`tcp_backlog_ack_defer`, since 6.7).
 #[inline(always)]
 fn known(delivered: u32, bytes: u32) -> Range {
-    Range {
-        start: delivered.saturating_sub(bytes),
-        end: if delivered < bytes { 0 } else { delivered },
+    if delivered == 0 {
+        return Range { start: 0, end: bytes };
     }
+    let end = delivered - 1;
+    Range { start: end.saturating_sub(bytes), end: if end < bytes { 0 } else { end } }
 }
 
 /// The last segment of a burst.

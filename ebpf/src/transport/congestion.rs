@@ -35,14 +35,16 @@ const fn ticks(now_us: u32) -> u16 {
     (now_us / TICK_US) as u16
 }
 
-/// Times a segment that is new and about to be sent, if none is timed now.
+/// Times a segment that is new and about to be sent, if none is timed now. Says whether it does.
 #[inline(always)]
-pub(super) fn time(flow: &mut Flow, sequence: u32, now_us: u32) {
-    if flow.flags & TIMING == 0 && flow.response_bytes > u32::from(flow.mss) {
+pub(super) fn time(flow: &mut Flow, sequence: u32, now_us: u32) -> bool {
+    let begins = flow.flags & TIMING == 0 && flow.response_bytes > u32::from(flow.mss);
+    if begins {
         flow.flags |= TIMING;
         flow.timed_sequence = sequence;
         flow.timed_at_ticks = ticks(now_us);
     }
+    begins
 }
 
 /// Learns from the answer to the timed segment, or to one that was sent after it. It had not been

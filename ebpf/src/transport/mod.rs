@@ -55,6 +55,8 @@ pub struct Work {
     pub again: u32,
     /// Whether the repairs of this burst begin a new pass.
     pub marks: bool,
+    /// Whether a segment of this burst is the first of a round trip, and timed.
+    pub times: bool,
     /// Bytes that may still be put on their way.
     pub budget: u32,
     /// Bytes that were on their way when the packet came.

@@ -296,20 +296,21 @@ fn limited(bytes: u32, budget: u32, segments: u32, mss: u32) -> u32 {
 /// Step 4: sends what has not been sent yet.
 #[inline(always)]
 pub fn extend(flow: &mut Flow, work: &mut Work) {
+    work.times = false;
     if flow.mss == 0 {
         return;
     }
-    send_new(flow, &mut work.plan, work.budget, work.arrival.now_us);
+    work.times = send_new(flow, &mut work.plan, work.budget, work.arrival.now_us);
 }
 
-/// Sends new data as far as budget and receive window allow.
+/// Sends new data as far as budget and receive window allow. Says whether it is timed.
 #[inline(always)]
-fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32, now_us: u32) {
+fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32, now_us: u32) -> bool {
     let mss = flow.mss as u32;
     let waiting = distance(response_end(flow), flow.send_next);
     let in_flight = distance(flow.send_next, flow.send_unacknowledged);
     if waiting <= 0 || in_flight < 0 || !plan.has_room() {
-        return;
+        return false;
     }
     let room = flow.peer_window.saturating_sub(in_flight as u32);
     let allowed = if room < budget { room } else { budget };
@@ -322,10 +323,11 @@ fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32, now_us: u32) {
         bytes = if (waiting as u32) < room { waiting as u32 } else { room };
     }
     if bytes == 0 {
-        return;
+        return false;
     }
     let start = flow.send_next.wrapping_sub(flow.response_start);
     plan.push(Range { start, end: start.wrapping_add(bytes) }, mss);
-    time(flow, flow.send_next, now_us);
+    let times = time(flow, flow.send_next, now_us);
     flow.send_next = flow.send_next.wrapping_add(bytes);
+    times
 }
