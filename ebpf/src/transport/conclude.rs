@@ -77,22 +77,27 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
         plan.spares = plan.segments - before;
         return;
     }
-    if extends && is_end {
-        push_spare(plan, last_segment(plan, mss), mss);
-    } else if !extends {
+    let spare = if !extends {
         flow.flags = flow.flags.wrapping_add(PASS);
-        push_spare(plan, known(delivered, probe_bytes(flow)), mss);
-    }
+        known(delivered, probe_bytes(flow))
+    } else if is_end {
+        last_segment(plan, mss)
+    } else {
+        Range::default()
+    };
+    push_spare(plan, spare, mss);
     let few = is_lossy && work.travelling < FEW_SEGMENTS * mss;
     if few || work.times && !is_end {
-        let known = known(delivered, ELICIT_BYTES);
-        let has_place = !known.is_empty() && plan.has_room();
-        push_spare(plan, known, mss);
+        // Where there is a probe, that is repeated.
+        let elicit = if extends { known(delivered, ELICIT_BYTES) } else { Range::default() };
+        let has_place = plan.has_room() && !(elicit.is_empty() && spare.is_empty());
+        push_spare(plan, elicit, mss);
         // Much is sent at once where one acknowledgment answered much. Not after a timeout: many
         // flows have theirs together where a queue overflowed, and would fill it again.
         let is_much = before >= REORDERING_SEGMENTS || work.times;
         let is_lasting = is_lossy && is_much && flow.flags & TIMED_OUT == 0;
-        repeat(plan, if is_lasting && has_place { ELICITS - 1 } else { u32::from(is_little) });
+        let more = if is_lasting && has_place { ELICITS - 1 } else { u32::from(is_little) };
+        repeat(plan, more + u32::from(!extends));
     }
     plan.spares = plan.segments - before;
 }

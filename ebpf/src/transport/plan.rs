@@ -240,7 +240,9 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
         let last = offset(flow, to).div_ceil(mss);
         let first = work.board.find(offset(flow, cursor) / mss, last, false);
         let next = work.board.find(first, last, true);
-        let start = later(cursor, flow.response_start.wrapping_add(first.wrapping_mul(mss)));
+        let cell = flow.response_start.wrapping_add(first.wrapping_mul(mss));
+        let start = later(cursor, cell);
+        let next = if is_astray(flow, start) { first + 1 } else { next };
         let end = earlier(to, flow.response_start.wrapping_add(next.wrapping_mul(mss)));
         if after(end, start) {
             cursor = start.wrapping_add(repair_hole(flow, work, start, end));
@@ -263,6 +265,18 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
     if flow.flags & TIMED_OUT == 0 {
         count_lost(flow, work.plan.repairs);
     }
+}
+
+/// Whether a segment from here on would not lie on the board as segments do: its beginning is not a
+/// multiple of their length away from that of the response. That happens where a window smaller than
+/// a segment was filled. What is sent next ends where a segment would have, because the board only
+/// counts segments that are held as a whole. Not the last segment, which is to come in one piece, and
+/// not where the client never has room for a whole one.
+#[inline(always)]
+fn is_astray(flow: &Flow, sequence: u32) -> bool {
+    let mss = u32::from(flow.mss);
+    let is_last = distance(response_end(flow), sequence) <= mss as i32;
+    mss != 0 && flow.peer_window >= mss && !is_last && !offset(flow, sequence).is_multiple_of(mss)
 }
 
 /// Sends as much of a hole again as budget and burst allow, and says how many bytes that is.
@@ -300,7 +314,28 @@ pub fn extend(flow: &mut Flow, work: &mut Work) {
     if flow.mss == 0 {
         return;
     }
+    complete_segment(flow, work);
     work.times = send_new(flow, &mut work.plan, work.budget, work.arrival.now_us);
+}
+
+/// Sends the rest of a segment of which only a part could be sent.
+#[inline(always)]
+fn complete_segment(flow: &mut Flow, work: &mut Work) {
+    let mss = u32::from(flow.mss);
+    let start = offset(flow, flow.send_next);
+    if mss == 0 || !is_astray(flow, flow.send_next) || !work.plan.has_room() {
+        return;
+    }
+    let rest = mss - start % mss;
+    let in_flight = flow.send_next.wrapping_sub(flow.send_unacknowledged);
+    let room = flow.peer_window.saturating_sub(in_flight);
+    let bytes = if rest < room { rest } else { room };
+    if bytes == 0 || in_flight > 0 && (bytes < rest || work.budget < rest) {
+        return;
+    }
+    work.plan.push(Range { start, end: start.wrapping_add(bytes) }, mss);
+    work.budget = work.budget.saturating_sub(bytes);
+    flow.send_next = flow.send_next.wrapping_add(bytes);
 }
 
 /// Sends new data as far as budget and receive window allow. Says whether it is timed.
@@ -325,7 +360,7 @@ fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32, now_us: u32) -> bool 
     if bytes == 0 {
         return false;
     }
-    let start = flow.send_next.wrapping_sub(flow.response_start);
+    let start = offset(flow, flow.send_next);
     plan.push(Range { start, end: start.wrapping_add(bytes) }, mss);
     let times = time(flow, flow.send_next, now_us);
     flow.send_next = flow.send_next.wrapping_add(bytes);

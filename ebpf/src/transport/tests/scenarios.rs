@@ -235,3 +235,17 @@ fn any_one_answer_of_a_client_that_gathers_may_be_lost() {
         }
     }
 }
+
+#[test]
+fn a_window_that_was_smaller_than_a_segment_blinds_nobody_to_losses() {
+    let mut timeouts = 0;
+    for seed in 0..100 {
+        let mut world = World::new(seed, SHORT_US, 100_000);
+        world.down.loss = 0.05;
+        world.habits.buffer_bytes = 5 * u32::from(MSS) + 700;
+        world.habits.window_shift = 0;
+        timeouts += world.run().client_timeouts;
+    }
+    // Where all of a flight is lost only the timer helps.
+    assert!(timeouts < 15, "{timeouts}");
+}
