@@ -4,8 +4,8 @@ use zeroserve_shared::flow::Flow;
 
 use crate::{
     transport::{
-        Arrival, FORGET, LOSSY, QUIET_MS, RECOVERING, TIMED_OUT, TIMEOUT_SEGMENTS, TIMING,
-        congestion::{grow, reduce},
+        Arrival, FORGET, LOSSY, RECOVERING, TIMED_OUT, TIMEOUT_SEGMENTS, TIMING,
+        congestion::{grow, quiet_ms, reduce},
         is_sending, response_end,
     },
     wire::sequence::{after, distance, earlier},
@@ -43,12 +43,12 @@ pub fn acknowledge(flow: &mut Flow, arrival: &Arrival) -> u32 {
 }
 
 /// The client's timer ran out: everything in flight counts as lost (RFC 5681 section 3.1,
-/// equation 4), unless something was acknowledged only just now.
+/// equation 4), unless it told something new only just now.
 #[inline(always)]
 fn time_out(flow: &mut Flow, now_ms: u32) {
     let in_flight = distance(flow.send_next, flow.send_unacknowledged);
     let is_little = in_flight <= TIMEOUT_SEGMENTS as i32 * flow.mss as i32;
-    let is_quiet = now_ms.wrapping_sub(flow.progress_ms) >= QUIET_MS;
+    let is_quiet = now_ms.wrapping_sub(flow.progress_ms) >= quiet_ms(flow);
     if in_flight <= 0 || !is_little && !is_quiet {
         return;
     }

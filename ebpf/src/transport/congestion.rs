@@ -8,7 +8,7 @@
 use zeroserve_shared::flow::Flow;
 
 use crate::{
-    transport::{MAX_WINDOW_BYTES, SLOW_START_SEGMENTS, TIMING, Work},
+    transport::{LONG, MAX_WINDOW_BYTES, PAUSED, QUIET_MS, SLOW_START_SEGMENTS, TIMING, Work},
     wire::sequence::{after, later},
 };
 
@@ -33,6 +33,13 @@ const BYTES_PER_TICK: u32 = 125 * TICK_US;
 #[inline(always)]
 const fn ticks(now_us: u32) -> u16 {
     (now_us / TICK_US) as u16
+}
+
+/// For how long a client says nothing new once something is wrong: [`QUIET_MS`] and the shortest round
+/// trip, a sixteenth of a millisecond to a tick.
+#[inline(always)]
+pub(super) const fn quiet_ms(flow: &Flow) -> u32 {
+    QUIET_MS + (flow.shortest_ticks as u32 >> 4)
 }
 
 /// Times a segment that is new and about to be sent, if none is timed now. Says whether it does.
@@ -64,21 +71,36 @@ pub(super) fn observe(flow: &mut Flow, work: &Work) {
         return;
     }
     flow.flags &= !TIMING;
+    // It may tell that while the oldest open byte stays open.
+    flow.progress_ms = work.arrival.now_ms;
     let trip = ticks(work.arrival.now_us).wrapping_sub(flow.timed_at_ticks).max(1);
     if flow.shortest_ticks == 0 || trip < flow.shortest_ticks {
         flow.shortest_ticks = trip;
         allow_slow_start(flow);
     }
-    if trip - flow.shortest_ticks > queue_ticks(flow.shortest_ticks) {
-        if flow.window < flow.slow_start_threshold {
-            // HyStart (RFC 9406): a queue has begun to fill.
-            flow.slow_start_threshold = flow.window;
+    let is_long = trip - flow.shortest_ticks > queue_ticks(flow.shortest_ticks);
+    if !is_long {
+        if flow.flags & PAUSED != 0 {
+            // It was not a queue but a machine that was busy.
+            flow.flags &= !PAUSED;
+            flow.slow_start_threshold = open_threshold(flow);
         }
-        if flow.lost_segments > 0 && is_tolerant(flow) {
-            reduce(flow);
+    } else if flow.window < flow.slow_start_threshold {
+        // HyStart (RFC 9406): a queue may have begun to fill.
+        flow.flags |= PAUSED;
+        flow.slow_start_threshold = flow.window;
+    }
+    if is_long && flow.flags & LONG != 0 && flow.lost_segments > 0 && is_tolerant(flow) {
+        reduce(flow);
+    }
+    if is_long && flow.flags & LONG == 0 {
+        flow.flags |= LONG;
+    } else {
+        flow.lost_segments = 0;
+        if !is_long {
+            flow.flags &= !LONG;
         }
     }
-    flow.lost_segments = 0;
 }
 
 /// By how much a trip is longer than the shortest once there is a queue (RFC 9406 section 4.2).
@@ -99,11 +121,18 @@ const fn queue_ticks(shortest_ticks: u16) -> u16 {
 /// Lets the first slow start go on for as long as the path is known to need.
 #[inline(always)]
 fn allow_slow_start(flow: &mut Flow) {
+    if flow.slow_start_threshold == SLOW_START_SEGMENTS * u32::from(flow.mss) {
+        flow.slow_start_threshold = open_threshold(flow);
+    }
+}
+
+/// Where slow start ends on a path of this length, as long as nothing tells of a queue.
+#[inline(always)]
+fn open_threshold(flow: &Flow) -> u32 {
     let first = SLOW_START_SEGMENTS * u32::from(flow.mss);
     let room = u32::from(flow.shortest_ticks) * BYTES_PER_TICK;
-    if flow.slow_start_threshold == first && room > first {
-        flow.slow_start_threshold = if room > MAX_WINDOW_BYTES { MAX_WINDOW_BYTES } else { room };
-    }
+    let room = if room > MAX_WINDOW_BYTES { MAX_WINDOW_BYTES } else { room };
+    if room > first { room } else { first }
 }
 
 /// Whether a loss may be noise: not before the path has been measured.
@@ -123,6 +152,7 @@ pub(super) const fn count_lost(flow: &mut Flow, segments: u32) {
 /// RFC says two, but the acknowledgments of two are easily all lost, and nothing here would notice.
 #[inline(always)]
 pub(super) fn reduce(flow: &mut Flow) {
+    flow.flags &= !PAUSED;
     let reduced = (u64::from(flow.window) * 7 / 10) as u32;
     let least = 4 * u32::from(flow.mss);
     flow.window = if reduced > least { reduced } else { least };

@@ -96,6 +96,11 @@ pub const TIMING: u16 = 512;
 /// section 8).
 pub const FORGET: u16 = 1024;
 
+/// Slow start pauses, because a round trip was long; it goes on after one that is not.
+pub const PAUSED: u16 = 4096;
+/// The latest round trip that was timed was long.
+pub const LONG: u16 = 8192;
+
 /// The lower of the two highest flags, which count the passes of repairs.
 pub const PASS: u16 = 1 << 14;
 
@@ -113,8 +118,8 @@ pub const TIMEOUT_SEGMENTS: u32 = 3;
 pub const MAX_WINDOW_BYTES: u32 = 4 << 20;
 
 /// With more in flight than [`TIMEOUT_SEGMENTS`], a repeat of the request counts as a timeout only
-/// if nothing has been acknowledged for so long. Before that the client's timer merely ran out of
-/// acknowledged request bytes.
+/// if the client has told nothing new for so long and a round trip. Before that its timer merely ran
+/// out of acknowledged request bytes.
 pub const QUIET_MS: u32 = 30;
 
 /// Where slow start ends at first, in segments: more than most paths hold, and less than the

@@ -179,6 +179,7 @@ fn notice_loss(flow: &mut Flow, work: &mut Work) {
     if flow.flags & RECOVERING != 0 {
         if probe_returned(flow, &work.arrival) {
             flow.flags = flow.flags.wrapping_add(PASS);
+            flow.progress_ms = work.arrival.now_ms;
             work.again = flow.repaired_to;
         } else if after(work.held_end, flow.oldest_sent) {
             work.again = earlier(work.board.again_to, flow.repaired_to);

@@ -249,3 +249,18 @@ fn a_window_that_was_smaller_than_a_segment_blinds_nobody_to_losses() {
     // Where all of a flight is lost only the timer helps.
     assert!(timeouts < 15, "{timeouts}");
 }
+
+#[test]
+fn a_timer_that_runs_out_of_request_bytes_on_a_long_way_tells_of_no_loss() {
+    for round_trip_us in [50_000, 80_000, 150_000, 300_000] {
+        for gathers_us in [0, 2000] {
+            let mut world = World::new(3, round_trip_us, 2_000_000);
+            world.habits.parts_count = false;
+            world.down.queue_frames = 4096;
+            world.habits.gathers_us = gathers_us;
+            let report = world.run();
+            assert!(report.client_timeouts > 0, "{round_trip_us} us: {report:?}");
+            assert_eq!(report.server_timeouts, 0, "{round_trip_us} us: {report:?}");
+        }
+    }
+}
