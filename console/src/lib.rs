@@ -12,6 +12,7 @@
 //! | [`record`] | the black box of a server, and what plays it again |
 //! | [`simulated`] | a server with made-up traffic, the same on every run, to show and test the console with |
 //! | [`demo`] | a private network with a site and a load, made and removed |
+//! | [`load`] | load from inside the kernel, for private networks only |
 //! | [`tui`] | the only door to the terminal: model, update, views |
 //! | [`cli`] | the command line and its commands |
 
@@ -20,6 +21,7 @@ pub mod content;
 pub mod demo;
 pub mod guard;
 pub mod kernel;
+pub mod load;
 pub mod metrics;
 pub mod net;
 pub mod observe;

@@ -10,6 +10,7 @@
 //! | [`config`] | what the console tells the programs when it attaches them |
 //! | [`counters`] | the counters every CPU keeps, and what they must add up to |
 //! | [`flow`] | one TCP connection that the XDP program owns |
+//! | [`load`] | what the load generator's program and its user space agree on |
 //! | [`map`] | the names and sizes of the maps |
 //! | [`observe`] | what is shown of single packets and requests while somebody looks |
 //! | [`path`] | which request targets name the same route |
@@ -23,6 +24,7 @@
 pub mod config;
 pub mod counters;
 pub mod flow;
+pub mod load;
 pub mod map;
 pub mod observe;
 pub mod path;

@@ -43,7 +43,26 @@ impl Nginx {
         folder: &Path,
         site: &Path,
     ) -> Result<Self> {
-        Self::start_with(SETTINGS, server, client, folder, site)
+        Self::start_workers("auto", server, client, folder, site)
+    }
+
+    /// As [`Nginx::start`], with so many workers, or `auto` for one a CPU.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn start_workers(
+        workers: &str,
+        server: &Namespace,
+        client: &Namespace,
+        folder: &Path,
+        site: &Path,
+    ) -> Result<Self> {
+        Self::start_with(&SETTINGS.replace("WORKERS", workers), server, client, folder, site)
     }
 
     /// Starts nginx with other settings, in which `FOLDER` and `PORT` are replaced.
@@ -86,6 +105,17 @@ impl Nginx {
             Ok(client.run(|| TcpStream::connect(address))?.is_ok())
         })?;
         Ok(running)
+    }
+
+    /// The process ids of its workers.
+    ///
+    /// # Errors
+    ///
+    /// Where it has ended.
+    pub fn workers(&self) -> Result<Vec<u32>> {
+        let id = self.master.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        Ok(children.split_whitespace().filter_map(|child| child.parse().ok()).collect())
     }
 }
 

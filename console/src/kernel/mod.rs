@@ -8,6 +8,7 @@
 //! | `capabilities` | what this process may do |
 //! | `clock` | the clocks that the kernel side reads too |
 //! | `detail` | what is remembered of a version for people |
+//! | `generator` | the load generator's program and its maps |
 //! | `ledger` | which routes and version slots are in use |
 //! | `live` | a running server, opened from its pins |
 //! | `maps` | the maps, each with its types |
@@ -26,6 +27,7 @@ mod attach;
 mod capabilities;
 mod clock;
 mod detail;
+mod generator;
 mod ledger;
 mod live;
 mod maps;
@@ -41,6 +43,7 @@ mod sys;
 pub use absence::{OpenError, StopError};
 pub use attach::{AttachError, AttachOptions};
 pub use capabilities::NotPermitted;
+pub use generator::Generator;
 pub use live::Live;
 pub use pass_through::PassThrough;
 pub use pins::served_interfaces;

@@ -57,12 +57,23 @@ where
     fn with(path: &Path, values_per_key: usize) -> anyhow::Result<Self> {
         let map = MapData::from_pin(path)
             .with_context(|| format!("cannot open the map {}", path.display()))?;
+        Self::checked(map, values_per_key)
+    }
+
+    /// Takes a map whose keys and values have the sizes of `K` and `V`, with a value for each CPU
+    /// or with one.
+    pub(super) fn of(map: MapData, per_cpu: bool) -> anyhow::Result<Self> {
+        let cpus = nr_cpus().map_err(|(file, error)| io::Error::new(error.kind(), file))?;
+        Self::checked(map, if per_cpu { cpus } else { 1 })
+    }
+
+    fn checked(map: MapData, values_per_key: usize) -> anyhow::Result<Self> {
         let info = map.info()?;
         ensure!(
             info.key_size() as usize == size_of::<K>()
                 && info.value_size() as usize == size_of::<V>(),
             "the map {} has elements of another size than this program knows",
-            path.display()
+            info.name_as_str().unwrap_or_default()
         );
         Ok(Self { map, values_per_key, types: PhantomData })
     }

@@ -5,6 +5,7 @@
 //! | [`driver`] | what the driver of an interface counts by itself |
 //! | [`interfaces`] | which interfaces there are, and what is known of them |
 //! | [`namespace`] | private network namespaces, and threads and commands inside them |
+//! | [`neighbours`] | addresses behind the client's end of a private network |
 //! | `private` | two namespaces and what connects them |
 //! | [`undo`] | leaving no trace, also when a signal ends the process |
 //! | [`veth`] | a pair of interfaces that connects two namespaces |
@@ -13,6 +14,7 @@
 pub mod driver;
 pub mod interfaces;
 pub mod namespace;
+pub mod neighbours;
 mod private;
 pub mod undo;
 pub mod veth;

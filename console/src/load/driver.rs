@@ -1,0 +1,295 @@
+//! A running load: begins, is measured, ends.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail, ensure};
+use zeroserve_shared::load::{
+    ADDRESS_BITS, CHOICES_COUNT, Connection, Fault, MAX_SLOTS, Settings, Tally, order, state,
+};
+
+use super::{
+    latency::Latency,
+    orders::Orders,
+    target::{self, Request},
+    threads::{self, Thread},
+};
+use crate::{
+    kernel::Generator,
+    net::{PrivateNetwork, neighbours, veth::SERVER_ADDRESS},
+};
+
+/// The first address of the clients. They are all on the client's end, but nobody has them.
+const CLIENTS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 128);
+
+/// How often connections are looked after.
+const TICK: Duration = Duration::from_millis(50);
+/// How many ticks nothing happens before something is sent again, at first: 200 ms, as Linux has
+/// it. Each time it doubles.
+const PATIENCE_TICKS: u32 = 4;
+/// How many orders are sent before the program has had time for them: half of what a veth pair
+/// queues.
+const ORDERS_AT_ONCE: usize = 128;
+/// How long a load may take to open all its connections.
+const OPENING: Duration = Duration::from_secs(30);
+
+/// What is to be done to the server.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where it listens.
+    pub port: u16,
+    /// What is asked for.
+    pub requests: Vec<Request>,
+    /// In what order: indices of `requests`. They are repeated over and over.
+    pub choices: Vec<u32>,
+    /// How many connections ask at the same time.
+    pub connections: u32,
+    /// Whether each request has a connection of its own.
+    pub closes: bool,
+    /// One response in so many, a power of two, is checked to its last byte.
+    pub sample_every: u32,
+    /// The CPU that the client runs on.
+    pub client_cpu: usize,
+    /// The CPU that the server runs on.
+    pub server_cpu: usize,
+}
+
+/// What happened while it was watched.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// For how long that was.
+    pub duration: Duration,
+    /// What was counted.
+    pub tally: Tally,
+    /// From request to complete response; from SYN on where each has a connection of its own.
+    pub latency: Latency,
+    /// CPU time of the server's side: of the thread that processes its packets, and of the threads
+    /// that were named.
+    pub server: Duration,
+    /// CPU time of the thread that processes the client's packets.
+    pub client: Duration,
+}
+
+impl Measured {
+    /// Requests answered in a second.
+    pub fn requests_per_s(&self) -> f64 {
+        self.tally.responses as f64 / self.duration.as_secs_f64()
+    }
+
+    /// CPU time of the server's side for each request, in nanoseconds.
+    pub fn server_ns_per_request(&self) -> f64 {
+        self.server.as_nanos() as f64 / self.tally.responses.max(1) as f64
+    }
+
+    /// What went wrong, if anything: how often, and what.
+    pub fn faults(&self) -> Vec<(u64, &'static str)> {
+        let counted = Fault::ALL.iter().zip(self.tally.faults);
+        counted.filter(|(_, count)| *count > 0).map(|((_, what), count)| (count, *what)).collect()
+    }
+}
+
+/// A running load. Ends, resetting its connections, when dropped.
+pub struct Driver {
+    generator: Generator,
+    orders: Orders,
+    connections: u32,
+    watched: Vec<Watched>,
+    server: Vec<Thread>,
+    client: Thread,
+}
+
+/// A connection as of the last tick.
+#[derive(Clone, Copy, Default)]
+struct Watched {
+    progress: (u32, u32, u32),
+    /// For how many ticks nothing has happened.
+    silent: u32,
+    /// When, in such ticks, something is sent again.
+    patience: u32,
+}
+
+impl Driver {
+    /// Learns what the server answers, attaches the program to the client's end and opens the
+    /// connections. `threads` are those of the server whose CPU time counts, beside the one that
+    /// processes its packets.
+    ///
+    /// # Errors
+    ///
+    /// Where the server does not answer as expected, or the kernel refuses.
+    pub fn start(network: &mut PrivateNetwork, plan: &Plan, threads: &[Thread]) -> Result<Self> {
+        ensure!(plan.connections > 0, "there is nothing to do without connections");
+        let slots = plan.connections.next_power_of_two();
+        ensure!(slots <= MAX_SLOTS, "there can be {MAX_SLOTS} connections");
+        let address = SocketAddr::new(SERVER_ADDRESS.into(), plan.port);
+        let (requests, closes) = (&plan.requests, plan.closes);
+        let targets = network.client.run(|| target::learn(address, requests, closes))??;
+        let choices: Vec<u32> =
+            plan.choices.iter().copied().cycle().take(CHOICES_COUNT as usize).collect();
+        ensure!(
+            choices.len() == CHOICES_COUNT as usize
+                && choices.iter().all(|choice| (*choice as usize) < targets.len()),
+            "every choice is one of the requests"
+        );
+        let link = neighbours::introduce(network, CLIENTS, 32 - ADDRESS_BITS as u8)?;
+        let settings = settings(plan, link, slots);
+        network.veth.pass_through = None;
+        let if_index = network.veth.client_index;
+        let generator =
+            network.client.run(|| Generator::attach(if_index, settings, &targets, &choices))??;
+        let client = threads::thread_of(&network.client, &network.veth.client)?;
+        client.pin(plan.client_cpu)?;
+        let packets = threads::thread_of(&network.server, &network.veth.server)?;
+        packets.pin(plan.server_cpu)?;
+        let mut server = threads.to_vec();
+        server.push(packets);
+        let if_index = network.veth.server_index;
+        let orders = network.server.run(|| Orders::open(if_index, [link[1], link[0]]))??;
+        let watched = vec![Watched::default(); plan.connections as usize];
+        let connections = plan.connections;
+        let mut driver = Self { generator, orders, connections, watched, server, client };
+        driver.open()?;
+        Ok(driver)
+    }
+
+    /// Opens all connections.
+    fn open(&mut self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let missing = self.look_after()?;
+            if missing == 0 {
+                return Ok(());
+            }
+            let tally = self.generator.tally()?;
+            if tally.faults.iter().any(|count| *count > 0) || began.elapsed() > OPENING {
+                bail!("{missing} connections could not be opened: {tally:?}");
+            }
+        }
+    }
+
+    /// Lets it run for a while and says what happened.
+    ///
+    /// # Errors
+    ///
+    /// Where the counters cannot be read.
+    pub fn measure(&mut self, duration: Duration) -> Result<Measured> {
+        let (tally, latency) = (self.generator.tally()?, self.generator.latency()?);
+        let (server, client) = (self.server_time()?, self.client.run_time()?);
+        let began = Instant::now();
+        while began.elapsed() < duration {
+            self.look_after()?;
+        }
+        let duration = began.elapsed();
+        let (server, client) = (self.server_time()? - server, self.client.run_time()? - client);
+        let tally = difference(&self.generator.tally()?, &tally);
+        let latency = Latency::since(&latency, &self.generator.latency()?);
+        Ok(Measured { duration, tally, latency, server, client })
+    }
+
+    fn server_time(&self) -> Result<Duration> {
+        self.server.iter().map(|thread| thread.run_time()).sum()
+    }
+
+    /// Opens connections that are closed, has repeated what was not answered, and waits for a
+    /// tick. Returns how many connections were closed.
+    fn look_after(&mut self) -> Result<usize> {
+        let connections = self.generator.connections()?;
+        let mut closed = 0;
+        let mut sent = 0;
+        for slot in 0..self.connections {
+            let connection = &connections[slot as usize];
+            let what = if connection.state == state::CLOSED {
+                closed += 1;
+                Some(order::OPEN_STEADY)
+            } else if self.watched[slot as usize].is_overdue(connection) {
+                Some(order::REPEAT)
+            } else {
+                None
+            };
+            if let Some(what) = what {
+                self.orders.send(what, slot)?;
+                sent += 1;
+                if sent % ORDERS_AT_ONCE == 0 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+        // Orders need no answer, so nothing tells when they have been obeyed.
+        thread::sleep(if closed > 0 { TICK / 10 } else { TICK });
+        Ok(closed)
+    }
+
+    /// Resets all connections, so that the server has not to wait for them.
+    fn close(&mut self) -> Result<()> {
+        for slot in 0..self.connections {
+            self.orders.send(order::RESET, slot)?;
+            if slot as usize % ORDERS_AT_ONCE == ORDERS_AT_ONCE - 1 {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(1) {
+            let connections = self.generator.connections()?;
+            if connections.iter().all(|connection| connection.state == state::CLOSED) {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            eprintln!("zeroserve-tui: cannot end the load properly: {error:#}");
+        }
+    }
+}
+
+impl Watched {
+    /// Whether nothing has happened for too long.
+    fn is_overdue(&mut self, connection: &Connection) -> bool {
+        let progress = (connection.tuple, connection.send_next, connection.receive_next);
+        if progress != self.progress || connection.state == state::IDLE {
+            *self = Self { progress, silent: 0, patience: PATIENCE_TICKS };
+            return false;
+        }
+        self.silent += 1;
+        if self.silent < self.patience {
+            return false;
+        }
+        self.patience += self.patience.min(1 << 10);
+        true
+    }
+}
+
+fn settings(plan: &Plan, link: [[u8; 6]; 2], slots: u32) -> Settings {
+    // Two bytes in front, so that the words lie as the program writes them.
+    let mut header = [0u8; 16];
+    header[2..14].copy_from_slice(link.as_flattened());
+    header[14..].copy_from_slice(&0x0800u16.to_be_bytes());
+    Settings {
+        link: zerocopy::transmute!(header),
+        server: SERVER_ADDRESS.octets(),
+        client: CLIENTS.octets(),
+        slot_mask: slots - 1,
+        sample_mask: plan.sample_every.next_power_of_two() - 1,
+        port: plan.port,
+        mss: 1460,
+        window: u16::MAX,
+        window_shift: 2,
+        closes: u8::from(plan.closes),
+    }
+}
+
+fn difference(later: &Tally, earlier: &Tally) -> Tally {
+    let mut words: [u64; size_of::<Tally>() / 8] = zerocopy::transmute!(*later);
+    let before: [u64; size_of::<Tally>() / 8] = zerocopy::transmute!(*earlier);
+    for (word, before) in words.iter_mut().zip(before) {
+        *word -= before;
+    }
+    zerocopy::transmute!(words)
+}

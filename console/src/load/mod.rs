@@ -1,0 +1,22 @@
+//! Load from inside the kernel: an HTTP client in XDP at the client's end of a private network.
+//!
+//! It only ever runs in a [`PrivateNetwork`](crate::net::PrivateNetwork), which leads nowhere.
+//! User space opens the connections and has repeated what was not answered; all else the program
+//! does, see `ebpf/src/generator/`.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`driver`] | a running load: begins, is measured, ends |
+//! | [`latency`] | quantiles of a histogram |
+//! | `orders` | the frames by which the program is told what to do |
+//! | [`target`] | a request, and what the server answers to it |
+//! | [`threads`] | on which CPUs packets are processed, and how long that takes |
+
+pub mod driver;
+pub mod latency;
+mod orders;
+pub mod target;
+pub mod threads;
+
+pub use driver::{Driver, Measured, Plan};
+pub use target::{Expected, Request};
