@@ -255,7 +255,8 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 }
 
 fn parse_head(head: &[u8]) -> Result<Answer> {
-    let head = std::str::from_utf8(head).context("a head that is no text")?;
+    // RFC 9110 section 5.5: bytes beyond ASCII mean nothing that is known here.
+    let head: String = head.iter().map(|byte| char::from(*byte)).collect();
     let mut lines = head.trim_end().split("\r\n");
     let status_line = lines.next().unwrap_or_default();
     let mut words = status_line.splitn(3, ' ');

@@ -64,13 +64,7 @@ pub const EXPLAINED: &[Explained] = &[
         name: "numbers of more than 64 bits in Range",
         why: "RFC 9110 section 14.1.1: numbers have no limit, and a last byte beyond the end is the \
               end; nginx answers 416",
-        applies: |exchange, _| {
-            let is_long = |text: &str| text.trim_start_matches('0').len() > 18;
-            let values = exchange.values("Range");
-            let mut numbers =
-                values.iter().flat_map(|value| value.split(|c: char| !c.is_ascii_digit()));
-            theirs(exchange) == 416 && numbers.any(is_long)
-        },
+        applies: |exchange, _| theirs(exchange) == 416 && exchange.has_long_numbers(),
     },
     Explained {
         name: "ranges of compressed files",
@@ -269,6 +263,36 @@ impl Exchange {
         names.map(|(name, _)| name.to_ascii_lowercase()).any(|name| !seen.insert(name))
     }
 
+    /// Whether Range has numbers that do not fit in 64 bits.
+    fn has_long_numbers(&self) -> bool {
+        let is_long = |text: &str| text.trim_start_matches('0').len() > 18;
+        let values = self.values("Range");
+        let mut numbers =
+            values.iter().flat_map(|value| value.split(|c: char| !c.is_ascii_digit()));
+        numbers.any(is_long)
+    }
+
+    /// The request without the fields that mean nothing in it, if there are any: times that are none,
+    /// and a Range that is none, or several, or in HEAD. What is left must be answered the same. Of
+    /// two numbers that are too long it is not known here which is the greater.
+    pub fn without_ignored(&self) -> Option<Vec<u8>> {
+        let is_time = |name| matches!(&self.values(name)[..], [value] if is_almost_date(value));
+        let is_ignored = |name: &str| match &*name.to_ascii_lowercase() {
+            "if-modified-since" => !is_time("If-Modified-Since"),
+            "if-unmodified-since" => !is_time("If-Unmodified-Since"),
+            "range" if self.method() == "HEAD" => true,
+            "range" => !self.has_one_range() && !self.has_long_numbers(),
+            _ => false,
+        };
+        let is_kept = |line: &&[u8]| {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            !is_ignored(&String::from_utf8_lossy(name))
+        };
+        let lines = self.request.split_inclusive(|byte| *byte == b'\n');
+        let left = lines.filter(is_kept).collect::<Vec<_>>().concat();
+        (left.len() < self.request.len()).then_some(left)
+    }
+
     /// Whether there is one Range with one range of bytes (RFC 9110 section 14.1.1).
     fn has_one_range(&self) -> bool {
         let values = self.values("Range");
@@ -289,6 +313,28 @@ impl Exchange {
             (first, last) => is_number(first) && is_number(last) && rising(),
         }
     }
+}
+
+/// Whether a value is a date, with anything where the name of the day belongs.
+fn is_almost_date(value: &str) -> bool {
+    let behind = value.rsplit_once(", ").map_or(value.get(3..), |(_, date)| Some(date));
+    let days = [
+        ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+        ["Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, "],
+        [
+            "Monday, ",
+            "Tuesday, ",
+            "Wednesday, ",
+            "Thursday, ",
+            "Friday, ",
+            "Saturday, ",
+            "Sunday, ",
+        ],
+    ];
+    let is_date = |day: &&str| {
+        behind.is_some_and(|behind| httpdate::parse_http_date(&format!("{day}{behind}")).is_ok())
+    };
+    days.as_flattened().iter().any(is_date)
 }
 
 /// Whether a value is a list of entity tags, or the asterisk (RFC 9110 section 13.1.1).
