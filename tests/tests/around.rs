@@ -2,7 +2,10 @@
 
 use anyhow::{Context, Result};
 use zeroserve_tests::{Lab, lab::noise};
-use zeroserve_tui::server::{FlowState, Server, Surroundings};
+use zeroserve_tui::{
+    kernel::Live,
+    server::{Change, FlowState, Server, Surroundings},
+};
 
 /// Looks around from inside the namespace of the interface, as the console of a demo does.
 fn look(lab: &mut Lab) -> Result<Surroundings> {
@@ -125,5 +128,23 @@ fn what_a_packet_costs_is_measured_only_while_somebody_wants_to_know() -> Result
     assert!(run_time.runs >= before + 20 && !run_time.total.is_zero(), "{run_time:?}");
     lab.live.measure(false)?;
     assert_eq!(look(&mut lab)?.run_time, None);
+    Ok(())
+}
+
+#[test]
+fn one_console_has_the_pen_and_the_next_one_gets_it_when_it_is_free() -> Result<()> {
+    let mut lab = Lab::new()?;
+    assert_eq!(lab.live.take_pen("anna"), None);
+    let mut second = Live::open(lab.interface())?;
+    let holder = second.take_pen("boris").context("nobody has it")?;
+    assert_eq!((holder.user.as_str(), holder.pid), ("anna", Some(std::process::id())));
+    assert_eq!(second.surroundings()?.pen, Some(holder));
+    // Commands are not kept out.
+    lab.publish("/a", b"something")?;
+    second.apply(Change::Remove("/a".parse()?))?;
+    // Gone, as when it is killed: the kernel closes its files.
+    lab.reopen()?;
+    assert_eq!(second.surroundings()?.pen, None);
+    assert_eq!(lab.live.take_pen("anna").map(|holder| holder.user), Some("boris".into()));
     Ok(())
 }

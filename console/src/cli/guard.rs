@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &GuardArguments) -> Result<ExitCode, Failure> {
     // The black box and the log file are the console's as long as it lives.
     journal::start();
     tracing::warn!(
-        "{interface}: the console is gone in the middle of a trial, which is taken back"
+        "{interface}: the console is gone, or does not run, in the middle of a trial, which is taken back"
     );
     guard::put_back(&mut Recorded::new(Box::new(live)), &befores)?;
     Ok(ExitCode::from(guard::PUT_BACK))

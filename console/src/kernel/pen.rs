@@ -7,7 +7,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -87,6 +87,8 @@ impl Pen {
         let open = open.read(true).write(true).create(true).truncate(false).mode(0o644);
         let mut file = open.open(&self.path)?;
         match file.try_lock() {
+            // Its last holder may have removed it meanwhile; then it is nobody's, and tried again.
+            Ok(()) if !is_at(&file, &self.path) => return self.try_take(),
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Ok(Some(read(&mut file)?)),
             Err(fs::TryLockError::Error(error)) => return Err(error),
@@ -97,6 +99,21 @@ impl Pen {
         self.held = Some(file);
         Ok(None)
     }
+}
+
+impl Drop for Pen {
+    fn drop(&mut self) {
+        if self.held.is_some() {
+            // What stays behind is only a file that nobody has locked.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether a file is still the one at that path.
+fn is_at(file: &File, path: &Path) -> bool {
+    let inode = |metadata: fs::Metadata| metadata.ino();
+    fs::metadata(path).map(inode).ok() == file.metadata().map(inode).ok()
 }
 
 /// Who has it. Whoever has taken it a moment ago may not have written it yet.
@@ -133,6 +150,8 @@ mod tests {
         drop(anna);
         assert_eq!(boris.take(), None);
         assert_eq!(wanted("anna").take().expect("his").user, "boris");
+        drop(boris);
+        assert!(!folder.path().join("eth0.pen").exists(), "no trace is left");
     }
 
     #[test]
