@@ -27,11 +27,16 @@ pub struct Board {
     /// Up to here, in sequence numbers, each hole had been sent again when `oldest_sent` of the
     /// flow was noted.
     pub again_to: u32,
+    /// How many repairs have to turn out to be needless for the latest reduction of the window to have
+    /// been needless, too.
+    pub doubts: u32,
+    /// The window before that reduction; zero if there has been none in this recovery.
+    pub prior_window: u32,
     /// Keeps the layout free of padding.
     reserved: u32,
 }
 
-const _: () = zeroserve_shared::size_is::<Board, 80>();
+const _: () = zeroserve_shared::size_is::<Board, 88>();
 
 impl Board {
     /// Wipes the board for a response.
@@ -45,6 +50,8 @@ impl Board {
         self.response_start = response_start;
         self.first_word = 0;
         self.again_to = again_to;
+        self.doubts = 0;
+        self.prior_window = 0;
     }
 
     /// Forgets the words before that of the oldest open segment, which makes room for as many.

@@ -26,6 +26,9 @@ const ELICITS: u32 = 3;
 /// Bytes of a segment that is sent only to be answered.
 const ELICIT_BYTES: u32 = 1;
 
+/// Bytes of the longest probe.
+pub(super) const MAX_PROBE_BYTES: i32 = ELICIT_BYTES as i32 + 4;
+
 /// Step 5: ends the burst with something that the client answers at once, if otherwise silence
 /// might follow, and decides how much of the request is acknowledged.
 #[inline(always)]

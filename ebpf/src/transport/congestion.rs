@@ -8,7 +8,9 @@
 use zeroserve_shared::flow::Flow;
 
 use crate::{
-    transport::{LONG, MAX_WINDOW_BYTES, PAUSED, QUIET_MS, SLOW_START_SEGMENTS, TIMING, Work},
+    transport::{
+        LONG, MAX_WINDOW_BYTES, PAUSED, QUIET_MS, SLOW_START_SEGMENTS, TIMED_OUT, TIMING, Work,
+    },
     wire::sequence::{after, later},
 };
 
@@ -57,13 +59,13 @@ pub(super) fn time(flow: &mut Flow, sequence: u32, now_us: u32) -> bool {
 /// Learns from the answer to the timed segment, or to one that was sent after it. It had not been
 /// sent before, so it cannot have been answered sooner (Karn's rule, RFC 6298 section 3).
 #[inline(always)]
-pub(super) fn observe(flow: &mut Flow, work: &Work) {
+pub(super) fn observe(flow: &mut Flow, work: &mut Work) {
     let lost = u32::from(flow.lost_segments);
     let segments = flow.window / u32::from(flow.mss).max(1);
     let limit = segments / NOISE_SHARE + NOISE_SEGMENTS;
     // More than 255 are not counted.
     if lost > limit.min(254) && is_tolerant(flow) {
-        reduce(flow);
+        reduce_in_doubt(flow, work, lost - limit.min(254));
         flow.lost_segments = 0;
     }
     let seen = later(work.held_end, flow.send_unacknowledged);
@@ -91,7 +93,7 @@ pub(super) fn observe(flow: &mut Flow, work: &Work) {
         flow.slow_start_threshold = flow.window;
     }
     if is_long && flow.flags & LONG != 0 && flow.lost_segments > 0 && is_tolerant(flow) {
-        reduce(flow);
+        reduce_in_doubt(flow, work, lost);
     }
     if is_long && flow.flags & LONG == 0 {
         flow.flags |= LONG;
@@ -157,6 +159,27 @@ pub(super) fn reduce(flow: &mut Flow) {
     let least = 4 * u32::from(flow.mss);
     flow.window = if reduced > least { reduced } else { least };
     flow.slow_start_threshold = flow.window;
+}
+
+/// Reduces the window, but keeps in mind what it was: so many needless repairs take that back.
+#[inline(always)]
+pub(super) fn reduce_in_doubt(flow: &mut Flow, work: &mut Work, doubts: u32) {
+    work.board.doubts = doubts;
+    work.board.prior_window = flow.window;
+    reduce(flow);
+}
+
+/// Takes note of a needless repair: the segment had only been overtaken. If too few have been lost for
+/// the window to be reduced, it gets back what it was (RFC 3708 section 3, and Linux).
+#[inline(always)]
+pub(super) fn take_back(flow: &mut Flow, work: &mut Work) {
+    flow.lost_segments = flow.lost_segments.saturating_sub(1);
+    let board = &mut work.board;
+    board.doubts = board.doubts.saturating_sub(1);
+    if board.doubts == 0 && board.prior_window > flow.window && flow.flags & TIMED_OUT == 0 {
+        flow.window = board.prior_window;
+        flow.slow_start_threshold = open_threshold(flow);
+    }
 }
 
 /// Slow start below the threshold (RFC 5681 section 3.1, counting bytes as RFC 3465 does), then

@@ -7,9 +7,9 @@ use crate::{
     bounds::opaque,
     descriptor::{MAX_RANGES, Range},
     transport::{
-        FORGET, LOSSY, PASS, RECOVERING, TIMED_OUT, Work,
-        conclude::{conclude, probe_returned},
-        congestion::{count_lost, is_tolerant, observe, reduce, time},
+        Arrival, FORGET, LOSSY, PASS, RECOVERING, TIMED_OUT, Work,
+        conclude::{MAX_PROBE_BYTES, conclude, probe_returned},
+        congestion::{count_lost, is_tolerant, observe, reduce_in_doubt, take_back, time},
         needs_board, response_end,
     },
     wire::{
@@ -93,6 +93,10 @@ pub fn survey(flow: &mut Flow, work: &mut Work) {
         flow.flags &= !FORGET;
         board.wipe(flow.response_start, base);
     }
+    if is_needless(&work.arrival) {
+        take_back(flow, work);
+    }
+    let board = &mut work.board;
     board.advance(offset(flow, base) / mss);
     let mut index = 0;
     while index < MAX_BLOCKS {
@@ -106,6 +110,24 @@ pub fn survey(flow: &mut Flow, work: &mut Work) {
         }
         index += 1;
     }
+}
+
+/// Whether the client says that a repair came although it had the segment (RFC 2883: the first block
+/// is what came twice, and lies before the acknowledgment number or in another block). What is sent
+/// only to be answered is shorter.
+#[inline(always)]
+fn is_needless(arrival: &Arrival) -> bool {
+    let [first, others @ ..] = &arrival.blocks;
+    let bytes = distance(first.right, first.left);
+    let mut is_known = distance(arrival.acknowledgment, first.right) >= 0;
+    let mut count = 1;
+    for other in others {
+        is_known |= (count < arrival.block_count)
+            & (distance(first.left, other.left) >= 0)
+            & (distance(other.right, first.right) >= 0);
+        count += 1;
+    }
+    (arrival.block_count > 0) & (bytes > MAX_PROBE_BYTES) & is_known
 }
 
 /// How far a sequence number is into the response.
@@ -199,8 +221,10 @@ fn notice_loss(flow: &mut Flow, work: &mut Work) {
         flow.recovery_end = flow.send_next;
         flow.repaired_to = later(flow.repaired_to, flow.send_unacknowledged);
         work.marks = true;
+        work.board.prior_window = 0;
         if !is_tolerant(flow) {
-            reduce(flow);
+            // As many as there will be repairs, see there.
+            reduce_in_doubt(flow, work, 0);
         }
     }
 }
@@ -265,6 +289,9 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
     }
     if flow.flags & TIMED_OUT == 0 {
         count_lost(flow, work.plan.repairs);
+        if !is_tolerant(flow) {
+            work.board.doubts = work.board.doubts.saturating_add(work.plan.repairs);
+        }
     }
 }
 

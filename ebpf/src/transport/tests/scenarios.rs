@@ -264,3 +264,21 @@ fn a_timer_that_runs_out_of_request_bytes_on_a_long_way_tells_of_no_loss() {
         }
     }
 }
+
+#[test]
+fn segments_that_are_overtaken_do_not_slow_a_transfer_down_for_long() {
+    for round_trip_us in [20_000, 50_000] {
+        let mut times_us = Vec::new();
+        for seed in 0..20 {
+            let mut world = World::new(seed, round_trip_us, 900_000);
+            for link in [&mut world.up, &mut world.down] {
+                link.holdup = 0.1;
+                link.holdup_us = 5000;
+            }
+            times_us.push(world.run().complete_us);
+        }
+        let clean_us = World::new(0, round_trip_us, 900_000).run().complete_us;
+        times_us.sort_unstable();
+        assert!(times_us[19] < clean_us * 3 / 2, "{round_trip_us} us: {clean_us}, {times_us:?}");
+    }
+}
