@@ -89,17 +89,19 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
         Range::default()
     };
     push_spare(plan, spare, mss);
+    // After a timeout nothing more: many flows have theirs together where a queue overflowed, and would
+    // fill it again.
+    let is_spent = flow.flags & TIMED_OUT != 0;
     let few = is_lossy && work.travelling < FEW_SEGMENTS * mss;
-    if few || work.times && !is_end {
+    if !is_spent && (few || work.times && !is_end) {
         // Where there is a probe, that is repeated.
         let elicit = if extends { known(delivered, ELICIT_BYTES) } else { Range::default() };
         let has_place = plan.has_room() && !(elicit.is_empty() && spare.is_empty());
         push_spare(plan, elicit, mss);
-        // Much is sent at once where one acknowledgment answered much. Not after a timeout: many
-        // flows have theirs together where a queue overflowed, and would fill it again.
+        // Much is sent at once where one acknowledgment answered much.
         let is_much = before >= REORDERING_SEGMENTS || work.times;
-        let is_lasting = is_lossy && is_much && flow.flags & TIMED_OUT == 0;
-        let more = if is_lasting && has_place { ELICITS - 1 } else { u32::from(is_little) };
+        let more =
+            if is_lossy && is_much && has_place { ELICITS - 1 } else { u32::from(is_little) };
         repeat(plan, more + u32::from(!extends));
     }
     plan.spares = plan.segments - before;
