@@ -5,11 +5,13 @@ from peer import distance, request
 
 
 def flight_bytes(connection):
-    """How many bytes beyond what is acknowledged came in one go."""
+    """How many bytes beyond what is acknowledged came in one go, each counted once."""
+    acknowledged = connection.receive_next
     segments = connection.receive_all()
     for segment in segments:
         connection.take(segment)
-    return sum(len(segment.payload) for segment in segments)
+    ends = (segment.seq + len(segment.payload) for segment in segments)
+    return max((distance(end, acknowledged) for end in ends), default=0)
 
 
 def check_limit(segments, edge):
