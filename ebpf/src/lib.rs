@@ -10,6 +10,7 @@
 //! | [`cookie`] | SYN cookies |
 //! | [`date`] | the value of `Date` |
 //! | [`descriptor`] | what a carrier tells the egress program, and which segment a clone is |
+//! | [`handoff`] | what the kernel is told of a connection that it is given |
 //! | [`load`] | what the load generator sends next |
 //! | [`moving`] | the parts of a head that are written when it is sent |
 //! | [`request`] | what a request asks for |
@@ -25,6 +26,7 @@ pub mod checksum;
 pub mod cookie;
 pub mod date;
 pub mod descriptor;
+pub mod handoff;
 pub mod load;
 pub mod moving;
 pub mod request;

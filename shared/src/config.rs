@@ -34,8 +34,8 @@ pub struct Config {
     pub port: u16,
     /// The interface's MTU, in bytes: the largest IP packet that it carries.
     pub mtu: u16,
-    /// Keeps the layout free of padding.
-    pub reserved: u32,
+    /// What becomes of requests that are not served here, as the number of an [`OnMiss`].
+    pub on_miss: u32,
 }
 
 const _: () = crate::size_is::<Config, 72>();
@@ -47,6 +47,34 @@ impl Config {
     pub const fn mss(&self, ip_header_bytes: u16) -> u16 {
         let room = self.mtu.saturating_sub(ip_header_bytes + 20);
         if room > MAX_SEGMENT_BYTES as u16 { MAX_SEGMENT_BYTES as u16 } else { room }
+    }
+}
+
+/// What becomes of requests that are not served here.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnMiss {
+    /// They are refused: 404, 405 and so on.
+    Refuse = 0,
+    /// Their connections are given to the kernel, and so to the server that listens there.
+    HandOff = 1,
+}
+
+impl OnMiss {
+    /// Its name, as in the option `--on-miss`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "404",
+            Self::HandOff => "handoff",
+        }
+    }
+}
+
+impl Config {
+    /// Whether requests that are not served here go to a server.
+    #[inline(always)]
+    pub const fn hands_off(&self) -> bool {
+        self.on_miss == OnMiss::HandOff as u32
     }
 }
 

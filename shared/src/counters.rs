@@ -40,6 +40,10 @@ pub struct Counters {
     pub segments_repaired: u64,
     /// Flows whose segments were made smaller because a router told that they are too large.
     pub flows_narrowed: u64,
+    /// Connections that the kernel was given, to whoever listens for them.
+    pub handed_off: u64,
+    /// Connections that the kernel would not take. The client tries again.
+    pub handoffs_failed: u64,
     /// Requests by [`Refusal`], for those that were refused. They count as `requests` as well.
     pub refusals: [u64; Refusal::COUNT],
 }
@@ -60,6 +64,8 @@ impl Counters {
         requests: 0,
         segments_repaired: 0,
         flows_narrowed: 0,
+        handed_off: 0,
+        handoffs_failed: 0,
         refusals: [0; Refusal::COUNT],
     };
 
@@ -79,6 +85,8 @@ impl Counters {
             requests,
             segments_repaired,
             flows_narrowed,
+            handed_off,
+            handoffs_failed,
             refusals,
         } = other;
         self.packets_in += packets_in;
@@ -91,6 +99,8 @@ impl Counters {
         self.requests += requests;
         self.segments_repaired += segments_repaired;
         self.flows_narrowed += flows_narrowed;
+        self.handed_off += handed_off;
+        self.handoffs_failed += handoffs_failed;
         for (sum, value) in self.verdicts.iter_mut().zip(verdicts) {
             *sum += value;
         }

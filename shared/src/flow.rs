@@ -89,7 +89,8 @@ pub struct Flow {
     pub mss: u16,
     /// Flags, see the kernel side's `transport` module.
     pub flags: u16,
-    /// Shift of the client's window (RFC 7323).
+    /// Shift of the client's window (RFC 7323) in the lower four bits, and above them [`SCALES`],
+    /// [`SACKS`], [`HANDED`] and [`SEATED`].
     pub window_shift: u8,
     /// Which [`Form`](crate::route::Form) of the version is being sent.
     pub form: u8,
@@ -109,6 +110,16 @@ pub struct Flow {
 }
 
 const _: () = crate::size_is::<Flow, 96>();
+
+/// Part of [`Flow::window_shift`]: windows are scaled in this connection (RFC 7323 section 2.2).
+pub const SCALES: u8 = 0x80;
+/// Part of [`Flow::window_shift`]: the client takes SACK, and was offered it (RFC 2018).
+pub const SACKS: u8 = 0x40;
+/// Part of [`Flow::window_shift`]: the kernel has the connection, or is being given it. Nothing of it
+/// is read or answered by the programs.
+pub const HANDED: u8 = 0x20;
+/// Part of [`Flow::window_shift`]: the kernel has been seen to have it.
+pub const SEATED: u8 = 0x10;
 
 /// Flag of [`Flow::flags`]: something was lost, and repairs of it are not all acknowledged yet. The
 /// other flags concern the kernel side alone.

@@ -65,6 +65,16 @@ pub const MAX_BURST_SEGMENTS: u32 = 31;
 
 /// Name of the XDP program in the object.
 pub const XDP_PROGRAM: &str = "zeroserve";
+/// Name of the handoff program in the object.
+pub const HANDOFF_PROGRAM: &str = "zeroserve_handoff";
+/// File name of the handoff program's pinned link.
+pub const HANDOFF_LINK: &str = "handoff";
+/// The kernel's function that the handoff program calls (Linux 6.9).
+pub const HANDOFF_FUNCTION: &str = "bpf_sk_assign_tcp_reqsk";
+/// What the call has in the object in place of the function's number, which differs from kernel to
+/// kernel: the loader puts that in before it loads the object.
+pub const HANDOFF_PLACEHOLDER: u32 = 0x5eed_0001;
+
 /// Name of the egress program in the object.
 pub const EGRESS_PROGRAM: &str = "zeroserve_egress";
 

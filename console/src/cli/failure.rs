@@ -78,6 +78,7 @@ impl From<AttachError> for Failure {
             AttachError::ForeignProgram { .. } => ("foreign-program", REFUSED),
             AttachError::NoNativeMode { .. } => ("no-native-mode", REFUSED),
             AttachError::MtuTooLarge { .. } => ("mtu-too-large", REFUSED),
+            AttachError::NoHandoff { .. } => ("no-handoff", REFUSED),
             AttachError::NoAddress(_) => ("no-address", REFUSED),
             AttachError::Kernel(_) => ("failed", FAILED),
         };

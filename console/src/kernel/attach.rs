@@ -1,15 +1,18 @@
 //! Checks an interface, loads the programs and puts them on it.
 
-use std::time::SystemTime;
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::SystemTime,
+};
 
 use anyhow::{Context, anyhow};
 use aya::{
-    Ebpf,
+    Btf, Ebpf,
     maps::{Array, MapData, xdp::DevMap},
     programs::{ProgramError, Xdp, XdpMode, links::FdLink, loaded_programs},
 };
 use zeroserve_shared::{
-    config::{ABI, Config, Local},
+    config::{ABI, Address, Config, Local, OnMiss},
     map::{DEFAULT_FLOWS, DEFAULT_ROUTES, EGRESS_PROGRAM, FANOUTS, LINK, XDP_PROGRAM},
     route::{FIRST_ROUTE, FixedRoute},
 };
@@ -19,6 +22,7 @@ use super::{
     addresses,
     capabilities::{self, NotPermitted},
     clock,
+    handoff::{self, MissChoice, Missing},
     ledger::Ledger,
     live::Live,
     maps::{Maps, REVISION, Raw},
@@ -44,6 +48,8 @@ pub struct AttachOptions {
     pub max_routes: u32,
     /// How many connections the maps shall hold.
     pub max_flows: u32,
+    /// What becomes of requests that are not served here.
+    pub on_miss: MissChoice,
 }
 
 impl AttachOptions {
@@ -61,6 +67,7 @@ impl AttachOptions {
             port: Self::DEFAULT_PORT,
             max_routes: Self::DEFAULT_ROUTES,
             max_flows: Self::DEFAULT_FLOWS,
+            on_miss: MissChoice::Auto,
         }
     }
 }
@@ -148,6 +155,21 @@ pub enum AttachError {
          `ip address add 192.0.2.1/24 dev {0}`"
     )]
     NoAddress(String),
+    /// Requests that are not served here cannot go to the server that listens.
+    #[error(
+        "{} listens on port {port}, and connections cannot be handed to it: {missing}; with \
+         `--on-miss 404` zeroserve answers all requests to this port itself, and nobody else is \
+         reached there",
+        listener.as_deref().unwrap_or("nobody")
+    )]
+    NoHandoff {
+        /// The port.
+        port: u16,
+        /// Who listens there.
+        listener: Option<String>,
+        /// What is missing.
+        missing: Missing,
+    },
     /// The kernel refused.
     #[error(transparent)]
     Kernel(#[from] anyhow::Error),
@@ -156,6 +178,9 @@ pub enum AttachError {
 /// Attaches a server: nothing, or a whole one.
 pub(super) fn attach(options: &AttachOptions) -> Result<Live, AttachError> {
     let (interface, locals) = check(&options.interface)?;
+    let function = handoff::check(Btf::from_sys_fs().ok().as_ref());
+    let addresses: Vec<IpAddr> = locals.iter().map(|local| ip_address(local.address)).collect();
+    let on_miss = handoff::decide(options.on_miss, options.port, &addresses, function.clone())?;
     let folder = match NewFolder::create(&options.interface) {
         Ok(folder) => folder,
         Err(NewFolderError::Exists) => return Err(why_taken(&options.interface)),
@@ -165,10 +190,13 @@ pub(super) fn attach(options: &AttachOptions) -> Result<Live, AttachError> {
         Err(NewFolderError::Other(error)) => return Err(error.into()),
     };
     let routes = options.max_routes.saturating_add(FIRST_ROUTE);
-    let mut ebpf = object::load(Sizes { routes, flows: options.max_flows })?;
+    let mut ebpf = object::load(Sizes { routes, flows: options.max_flows }, function.ok())?;
     pin_maps(&ebpf, &folder)?;
-    fill_maps(options, routes, &interface, &locals, &folder)?;
+    fill_maps(options, on_miss, &interface, &locals, &folder)?;
     aim_fanouts(&mut ebpf, interface.index)?;
+    if on_miss == OnMiss::HandOff {
+        handoff::attach(&mut ebpf, &interface.name, folder.path())?;
+    }
     attach_program(&mut ebpf, &interface, &folder)?;
     let live = Live::open(&options.interface).map_err(|error| match error {
         OpenError::Kernel(error) => AttachError::Kernel(error),
@@ -210,6 +238,11 @@ fn check(name: &str) -> Result<(Interface, Vec<Local>), AttachError> {
     Ok((interface, locals))
 }
 
+/// An address as the programs know it.
+fn ip_address(address: Address) -> IpAddr {
+    Ipv6Addr::from(address).to_canonical()
+}
+
 fn program_name(id: u32) -> String {
     let programs = loaded_programs().filter_map(Result::ok);
     let name = programs
@@ -240,7 +273,7 @@ fn pin_maps(ebpf: &Ebpf, folder: &NewFolder) -> anyhow::Result<()> {
 /// Writes everything the programs read before the first packet comes.
 fn fill_maps(
     options: &AttachOptions,
-    routes: u32,
+    on_miss: OnMiss,
     interface: &Interface,
     locals: &[Local],
     folder: &NewFolder,
@@ -253,11 +286,11 @@ fn fill_maps(
         tai_minus_utc_s: clock::tai_minus_utc_s(),
         abi: ABI,
         if_index: interface.index,
-        max_routes: routes,
+        max_routes: options.max_routes.saturating_add(FIRST_ROUTE),
         port: options.port,
         mtu: interface.mtu_u16(),
         flags: 0,
-        reserved: 0,
+        on_miss: on_miss as u32,
     };
     maps.config.set(0, Raw(config), 0).context("cannot write the map CONFIG")?;
     addresses::write(&mut maps.addresses, locals)?;

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, bail};
 use zeroserve_shared::{
     config::{ABI, Config},
-    map::LINK,
+    map::{HANDOFF_LINK, LINK},
     route::{FIRST_ROUTE, FixedRoute},
 };
 
@@ -210,6 +210,11 @@ impl Live {
             if attached {
                 link.detach().with_context(|| format!("cannot detach from {interface}"))?;
             }
+        }
+        // After the XDP program, which relies on it.
+        if let Ok(link) = Link::open(&folder.join(HANDOFF_LINK)) {
+            // It is gone already with the interface.
+            let _ = link.detach();
         }
         pins::remove(&folder).map_err(|error| not_stopped(&folder, error))
     }

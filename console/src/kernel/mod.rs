@@ -9,6 +9,7 @@
 //! | `clock` | the clocks that the kernel side reads too |
 //! | `detail` | what is remembered of a version for people |
 //! | `generator` | the load generator's program and its maps |
+//! | `handoff` | the handoff program: whether this kernel can have it, and attaching it |
 //! | `ledger` | which routes and version slots are in use |
 //! | `live` | a running server, opened from its pins |
 //! | `maps` | the maps, each with its types |
@@ -28,6 +29,7 @@ mod capabilities;
 mod clock;
 mod detail;
 mod generator;
+mod handoff;
 mod ledger;
 mod live;
 mod maps;
@@ -44,6 +46,7 @@ pub use absence::{OpenError, StopError};
 pub use attach::{AttachError, AttachOptions};
 pub use capabilities::NotPermitted;
 pub use generator::Generator;
+pub use handoff::{MissChoice, Missing};
 pub use live::Live;
 pub use pass_through::PassThrough;
 pub use pins::served_interfaces;

@@ -2,12 +2,15 @@
 
 use anyhow::Context;
 use aya::{Ebpf, EbpfLoader};
+use zerocopy::IntoBytes;
 use zeroserve_shared::map::{
     DETAILS, FLOWS, HITS, LARGE, MEDIUM, PATHS, ROUTES, SMALL, VERSIONS, VERSIONS_PER_ROUTE,
 };
 
+use super::handoff;
+
 /// The object that `ebpf/` builds to.
-static OBJECT: &[u8] =
+pub(super) static OBJECT: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/../ebpf/zeroserve.o"));
 
 /// How large the maps are made.
@@ -19,8 +22,16 @@ pub(super) struct Sizes {
     pub(super) flows: u32,
 }
 
-/// Creates the maps in the kernel. The programs are loaded by whoever attaches them.
-pub(super) fn load(sizes: Sizes) -> anyhow::Result<Ebpf> {
+/// Creates the maps in the kernel. The programs are loaded by whoever attaches them; the handoff
+/// program can be only if the number of the function that it calls is given.
+pub(super) fn load(sizes: Sizes, function: Option<u32>) -> anyhow::Result<Ebpf> {
+    // In words, because what reads it wants it aligned.
+    let mut words = vec![0u64; OBJECT.len().div_ceil(8)];
+    let object = &mut words.as_mut_bytes()[..OBJECT.len()];
+    object.copy_from_slice(OBJECT);
+    if let Some(function) = function {
+        handoff::patch(object, function)?;
+    }
     let versions = sizes.routes * VERSIONS_PER_ROUTE;
     let mut loader = EbpfLoader::new();
     loader.map_max_entries(FLOWS, sizes.flows);
@@ -32,5 +43,5 @@ pub(super) fn load(sizes: Sizes) -> anyhow::Result<Ebpf> {
     }
     // One more than there are versions: see `Maps::wait_for_programs`.
     loader.map_max_entries(SMALL, versions + 1);
-    loader.load(OBJECT).context("the kernel refused the maps")
+    loader.load(object).context("the kernel refused the maps")
 }

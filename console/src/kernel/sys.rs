@@ -159,7 +159,7 @@ where
     }
 }
 
-/// A pinned link that attaches an XDP program to an interface.
+/// A pinned link that attaches an XDP or tcx program to an interface.
 pub(super) struct Link(OwnedFd);
 
 /// What the kernel tells of a link.
@@ -194,7 +194,8 @@ impl Link {
         // SAFETY: `info` is a live struct of `info_len` bytes, which the kernel fills.
         unsafe { bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
         // SAFETY: every member of the union begins with bytes that were zeroed or filled by the
-        // kernel, and this one is an integer. `open` is only used for XDP links.
+        // kernel, and this one is an integer. `open` is only used for XDP and tcx
+        // links, whose members both begin with it.
         let if_index = unsafe { info.__bindgen_anon_1.xdp.ifindex };
         Ok(LinkState { program_id: info.prog_id, if_index: (if_index != 0).then_some(if_index) })
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`driver`] | what the driver of an interface counts by itself |
 //! | [`interfaces`] | which interfaces there are, and what is known of them |
+//! | [`listeners`] | who listens on a port |
 //! | [`namespace`] | private network namespaces, and threads and commands inside them |
 //! | [`neighbours`] | addresses behind the client's end of a private network |
 //! | `private` | two namespaces and what connects them |
@@ -13,6 +14,7 @@
 
 pub mod driver;
 pub mod interfaces;
+pub mod listeners;
 pub mod namespace;
 pub mod neighbours;
 mod private;

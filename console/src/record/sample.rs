@@ -45,11 +45,13 @@ fn visit(counters: &mut Counters, mut see: impl FnMut(&dyn Fn() -> String, &mut 
         flows_created,
         flows_removed,
         flows_narrowed,
+        handed_off,
+        handoffs_failed,
         requests,
         segments_repaired,
         refusals,
     } = counters;
-    let single: [(&str, &mut u64); 10] = [
+    let single: [(&str, &mut u64); 12] = [
         ("packets_in", packets_in),
         ("bytes_in", bytes_in),
         ("packets_out", packets_out),
@@ -58,6 +60,8 @@ fn visit(counters: &mut Counters, mut see: impl FnMut(&dyn Fn() -> String, &mut 
         ("flows_created", flows_created),
         ("flows_removed", flows_removed),
         ("flows_narrowed", flows_narrowed),
+        ("handed_off", handed_off),
+        ("handoffs_failed", handoffs_failed),
         ("requests", requests),
         ("segments_repaired", segments_repaired),
     ];

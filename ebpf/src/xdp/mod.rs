@@ -18,6 +18,8 @@
 //! | [`burst`] | sending: in place, or by clones |
 //! | [`slice`] | a piece of a response, from its blocks into the frame |
 //! | [`observe`] | shows single packets and requests to whoever looks |
+//! | [`sockets`] | who in the kernel has a connection, or listens for it |
+//! | [`handoff`] | the handoff program: the kernel is given a connection |
 //! | [`egress`] | the egress program: a clone becomes a segment |
 #![expect(
     clippy::needless_borrows_for_generic_args,
@@ -32,6 +34,7 @@ mod connection;
 mod early;
 mod egress;
 mod exchange;
+mod handoff;
 mod handshake;
 mod ingress;
 mod maps;
@@ -40,4 +43,5 @@ mod packet;
 mod path_mtu;
 mod scratch;
 mod slice;
+mod sockets;
 mod stage;

@@ -1,0 +1,172 @@
+//! The handoff program: whether this kernel can have it, and putting it on an interface.
+//!
+//! It calls a function of the kernel by its number, which differs from kernel to kernel. aya knows
+//! nothing of such calls, so the number is written into the object before aya sees it.
+
+use std::{fmt, fs, net::IpAddr, path::Path};
+
+use anyhow::{Context, bail};
+use aya::{
+    Btf, Ebpf,
+    programs::{LinkOrder, SchedClassifier, TcAttachType, links::FdLink, tc::TcAttachOptions},
+};
+use aya_obj::btf::BtfKind;
+use zeroserve_shared::{
+    config::OnMiss,
+    map::{HANDOFF_FUNCTION, HANDOFF_LINK, HANDOFF_PLACEHOLDER, HANDOFF_PROGRAM},
+};
+
+use super::attach::AttachError;
+use crate::net::listeners;
+
+/// What this kernel lacks of what the handoff needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The kernel's function.
+    Function,
+    /// A setting has another value than the handoff needs.
+    Setting {
+        /// Name of the setting, as `sysctl` has it.
+        name: &'static str,
+        /// The value that it needs.
+        value: &'static str,
+    },
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Function => {
+                write!(formatter, "this kernel has no {HANDOFF_FUNCTION} (Linux 6.9 or later has)")
+            }
+            Self::Setting { name, value } => {
+                write!(formatter, "it needs `sysctl -w {name}={value}`, which is off here")
+            }
+        }
+    }
+}
+
+/// Settings of the network namespace without which the kernel takes no connection that was begun
+/// elsewhere, or not with the options that were negotiated.
+const SETTINGS: [(&str, &str); 3] = [
+    ("net.ipv4.tcp_syncookies", "1"),
+    ("net.ipv4.tcp_window_scaling", "1"),
+    ("net.ipv4.tcp_sack", "1"),
+];
+
+/// Finds out whether this kernel can take connections over: then the number of its function.
+pub(super) fn check(kernel: Option<&Btf>) -> Result<u32, Missing> {
+    let number = kernel
+        .and_then(|btf| btf.id_by_type_name_kind(HANDOFF_FUNCTION, BtfKind::Func).ok())
+        .ok_or(Missing::Function)?;
+    for (name, value) in SETTINGS {
+        let path = format!("/proc/sys/{}", name.replace('.', "/"));
+        if fs::read_to_string(path).is_ok_and(|found| found.trim() == "0") {
+            return Err(Missing::Setting { name, value });
+        }
+    }
+    Ok(number)
+}
+
+/// Writes the number of the kernel's function into an object.
+///
+/// # Errors
+///
+/// Where the object does not have the call just once.
+pub(super) fn patch(object: &mut [u8], number: u32) -> anyhow::Result<()> {
+    // The call as `struct bpf_insn` has it: opcode, the kind of call, no offset, the number.
+    let [a, b, c, d] = HANDOFF_PLACEHOLDER.to_le_bytes();
+    let call = [0x85, 0x20, 0, 0, a, b, c, d];
+    let mut places = object.windows(8).enumerate().filter(|(_, bytes)| *bytes == call);
+    let (Some((at, _)), None) = (places.next(), places.next()) else {
+        bail!("the object does not call {HANDOFF_FUNCTION} exactly once");
+    };
+    object[at + 4..at + 8].copy_from_slice(&number.to_le_bytes());
+    Ok(())
+}
+
+/// What a person asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissChoice {
+    /// Hand off if somebody listens on the port, refuse otherwise.
+    #[default]
+    Auto,
+    /// This.
+    Always(OnMiss),
+}
+
+/// Decides what becomes of requests that are not served here.
+pub(super) fn decide(
+    choice: MissChoice,
+    port: u16,
+    addresses: &[IpAddr],
+    can: Result<u32, Missing>,
+) -> Result<OnMiss, AttachError> {
+    if choice == MissChoice::Always(OnMiss::Refuse) {
+        return Ok(OnMiss::Refuse);
+    }
+    let listener = listeners::listener(port, addresses).context("cannot see who listens")?;
+    match (choice, listener, can) {
+        (MissChoice::Auto, None, _) => Ok(OnMiss::Refuse),
+        (_, _, Ok(_)) => Ok(OnMiss::HandOff),
+        (_, listener, Err(missing)) => Err(AttachError::NoHandoff {
+            port,
+            listener: listener.map(|one| one.process.unwrap_or_else(|| "a server".into())),
+            missing,
+        }),
+    }
+}
+
+/// Puts the program behind the XDP program of an interface, and pins its link.
+pub(super) fn attach(ebpf: &mut Ebpf, interface: &str, folder: &Path) -> anyhow::Result<()> {
+    let program = ebpf
+        .program_mut(HANDOFF_PROGRAM)
+        .with_context(|| format!("the object has no program {HANDOFF_PROGRAM}"))?;
+    let program: &mut SchedClassifier = program.try_into()?;
+    let refused = || format!("the kernel refused the program {HANDOFF_PROGRAM}");
+    program.load().with_context(refused)?;
+    let order = TcAttachOptions::TcxOrder(LinkOrder::default());
+    let id = program
+        .attach_with_options(interface, TcAttachType::Ingress, order)
+        .with_context(|| format!("the kernel would not attach {HANDOFF_PROGRAM} (tcx)"))?;
+    let link = program.take_link(id).context("the link is gone")?;
+    let link = FdLink::try_from(link).context("this kernel has no links for tc programs")?;
+    link.pin(folder.join(HANDOFF_LINK)).context("cannot pin the link of the handoff program")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::object;
+
+    #[test]
+    fn a_kernel_without_the_function_is_told_by_name() {
+        // A kernel's type information in which nothing is defined.
+        let missing = check(Some(&Btf::new())).expect_err("there is no function");
+        assert_eq!(missing, Missing::Function);
+        assert_eq!(check(None), Err(Missing::Function));
+        let message = missing.to_string();
+        assert!(message.contains(HANDOFF_FUNCTION) && message.contains("6.9"), "{message}");
+    }
+
+    #[test]
+    fn without_it_nobody_is_handed_off_to_unless_told_so() {
+        let none: &[IpAddr] = &[];
+        let decide = |choice| decide(choice, 1, none, Err(Missing::Function));
+        let auto = decide(MissChoice::Auto).expect("nobody listens");
+        assert_eq!(auto, OnMiss::Refuse);
+        let refuse = decide(MissChoice::Always(OnMiss::Refuse)).expect("nothing is needed");
+        assert_eq!(refuse, OnMiss::Refuse);
+        let error = decide(MissChoice::Always(OnMiss::HandOff)).expect_err("it is missing");
+        assert!(error.to_string().contains("--on-miss 404"), "{error}");
+    }
+
+    #[test]
+    fn the_embedded_object_calls_the_function_once() {
+        let mut object = object::OBJECT.to_vec();
+        patch(&mut object, 0x0102_0304).expect("one call");
+        assert!(object.windows(8).any(|bytes| bytes == [0x85, 0x20, 0, 0, 4, 3, 2, 1]));
+        patch(&mut object, 5).expect_err("the call has its number");
+    }
+}
