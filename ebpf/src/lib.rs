@@ -13,6 +13,7 @@
 //! | [`handoff`] | what the kernel is told of a connection that it is given |
 //! | [`load`] | what the load generator sends next |
 //! | [`moving`] | the parts of a head that are written when it is sent |
+//! | [`ownership`] | who answers: this program, or the server behind it |
 //! | [`request`] | what a request asks for |
 //! | [`select`] | which answer it gets |
 //! | [`siphash`] | the keyed hash under the cookies |
@@ -29,6 +30,7 @@ pub mod descriptor;
 pub mod handoff;
 pub mod load;
 pub mod moving;
+pub mod ownership;
 pub mod request;
 pub mod select;
 pub mod siphash;

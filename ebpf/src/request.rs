@@ -73,6 +73,9 @@ pub(crate) const MATCH_ANY: u16 = 1 << 11;
 /// `If-Range` is an entity tag, whose hash stands in its place, and no date.
 pub(crate) const RANGE_IF_TAG: u16 = 1 << 12;
 
+/// The client offers to go on in another protocol (RFC 9110 section 7.8).
+const UPGRADE: u16 = 1 << 13;
+
 // What is being read, in the order in which a request passes through it.
 const START: u8 = 0;
 /// An empty line before the request line has begun.
@@ -207,10 +210,19 @@ pub const fn wants_head(scan: &RequestScan) -> bool {
 /// a body follows, because nothing here reads bodies.
 #[inline(always)]
 pub const fn wants_close(scan: &RequestScan) -> bool {
-    scan.facts & CLOSE != 0
-        || scan.facts & (HTTP_1_0 | KEEP_ALIVE) == HTTP_1_0
-        || scan.length > 0
-        || scan.seen & field::TRANSFER_ENCODING.bit() != 0
+    scan.facts & CLOSE != 0 || scan.facts & (HTTP_1_0 | KEEP_ALIVE) == HTTP_1_0 || has_body(scan)
+}
+
+/// Whether a body follows.
+#[inline(always)]
+pub const fn has_body(scan: &RequestScan) -> bool {
+    scan.length > 0 || scan.seen & field::TRANSFER_ENCODING.bit() != 0
+}
+
+/// Whether the client offers to go on in another protocol.
+#[inline(always)]
+pub const fn wants_upgrade(scan: &RequestScan) -> bool {
+    scan.facts & UPGRADE != 0
 }
 
 /// Reads on in a window, where it stands: one byte or more, unless the request has grown too long.

@@ -138,6 +138,12 @@ reasons! {
         "A further request arrived before the answer to the previous one was delivered; it is kept until then.";
     RequestUnkept, Drop, Normal, "request-unkept",
         "A further request arrived before the answer to the previous one was delivered, and there was no room to keep it; the client will send it again.";
+    HandedOff, Pass, Normal, "handed-off",
+        "The packet is of a connection that the server behind has, or is being given.";
+    LeftToServer, Pass, Normal, "left-to-server",
+        "A SYN begins a connection that could not be handed off later (it comes through a VLAN, or takes very small segments only), so the kernel answers it.";
+    HandoffEarly, Drop, Normal, "handoff-early",
+        "The packet came before the server behind had taken its connection; the client will send it again.";
     FlowTableFull, Drop, Fault, "flow-table-full",
         "The kernel refused to store another flow.";
     VersionMissing, Drop, Fault, "version-missing",

@@ -89,6 +89,8 @@ pub enum FixedRoute {
     Tls = 9,
     /// No HTTP/1.1 but a GOAWAY frame (RFC 9113 section 6.8), for a client that speaks HTTP/2.
     Http2 = 10,
+    /// 503 (RFC 9110 section 15.6.4).
+    Unavailable = 11,
 }
 
 impl FixedRoute {
@@ -105,6 +107,7 @@ impl FixedRoute {
         Self::Options,
         Self::Tls,
         Self::Http2,
+        Self::Unavailable,
     ];
 
     /// Its status code; zero if what is sent is no HTTP/1.1.
@@ -120,13 +123,17 @@ impl FixedRoute {
             Self::PreconditionFailed => 412,
             Self::Options => 204,
             Self::Tls | Self::Http2 => 0,
+            Self::Unavailable => 503,
         }
     }
 
     /// Whether the connection ends with this answer, because where the next request begins is
     /// uncertain (RFC 9112 section 9.6).
     pub const fn closes(self) -> bool {
-        !matches!(self, Self::NotFound | Self::PreconditionFailed | Self::Options)
+        !matches!(
+            self,
+            Self::NotFound | Self::PreconditionFailed | Self::Options | Self::Unavailable
+        )
     }
 }
 

@@ -5,6 +5,7 @@
 //! | [`lab`] | a server in a private network, and clients of several kinds |
 //! | [`fetch`] | one transfer by a plain client, with its times |
 //! | [`frames`] | frames as clients send them, built and read by an independent implementation |
+//! | [`front`] | Zeroserve in front of an ordinary server |
 //! | [`bench`] | the XDP program, run on single frames |
 //! | [`exchange`] | raw bytes to an HTTP server, and what comes back |
 //! | [`cases`] | a table of requests and answers, written as text |
@@ -27,6 +28,7 @@ pub mod differential;
 pub mod exchange;
 pub mod fetch;
 pub mod frames;
+pub mod front;
 pub mod host;
 pub mod lab;
 pub mod nginx;

@@ -119,6 +119,18 @@ pub(crate) fn reason(reason: Reason) -> Advice {
             "Pipelining by many clients at once, or of long requests.",
             "Nothing: the client sends again, only later.",
         ),
+        Reason::HandedOff => (
+            "Requests for what is not served here, and everything that follows them.",
+            "Nothing. What is asked for often could be served here instead.",
+        ),
+        Reason::LeftToServer => (
+            "Clients in a VLAN, or behind a very narrow link.",
+            "Nothing: the server behind answers them as if zeroserve were not there.",
+        ),
+        Reason::HandoffEarly => (
+            "The server behind is slow to accept connections, so that its queue overflows.",
+            "Nothing for a few. For many, see what keeps the server busy, or raise its backlog.",
+        ),
         Reason::FlowTableFull => (
             "More connections at the same time than there is memory for, or memory is short.",
             "See the flows panel for who has them. Start anew with a larger flow table, or free \
@@ -230,6 +242,10 @@ pub(crate) fn refusal(refusal: Refusal) -> Advice {
         Refusal::TooSlow => (
             "A very bad connection, or an attack that holds connections open (slow loris).",
             "Nothing for a few. For many from one network, block it in front of this machine.",
+        ),
+        Refusal::NobodyListens => (
+            "The server behind zeroserve was stopped, or is being started again.",
+            "Start it: requests go to it again from the next one on.",
         ),
     };
     Advice::new(refusal.explanation(), texts)

@@ -388,5 +388,6 @@ pub(crate) fn fixed_name(answer: FixedRoute) -> &'static str {
         FixedRoute::Options => "OPTIONS",
         FixedRoute::Tls => "TLS alert",
         FixedRoute::Http2 => "HTTP/2 GOAWAY",
+        FixedRoute::Unavailable => "Service Unavailable",
     }
 }

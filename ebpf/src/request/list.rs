@@ -7,7 +7,7 @@
 use zeroserve_shared::{refusal::Refusal, route::Encoding};
 
 use super::{
-    CHUNKED, CHUNKED_INSIDE, CLOSE, KEEP_ALIVE, RequestScan,
+    CHUNKED, CHUNKED_INSIDE, CLOSE, KEEP_ALIVE, RequestScan, UPGRADE,
     field::{CONNECTION, CONTENT_LENGTH},
     refuse,
     swar::{byte_at, lower, wordy},
@@ -81,6 +81,8 @@ pub(super) fn end_word(scan: &mut RequestScan) {
         const KEEP: [u64; 3] = words_of(b"keep-alive");
         if bytes == 5 && one == const { word(b"close") } {
             scan.facts |= CLOSE;
+        } else if bytes == 7 && one == const { word(b"upgrade") } {
+            scan.facts |= UPGRADE;
         } else if bytes == 10 && one == KEEP[0] && two == KEEP[1] {
             scan.facts |= KEEP_ALIVE;
         }

@@ -2,6 +2,7 @@
 
 use zeroserve_ebpf::{
     bounds::opaque,
+    ownership::Decision,
     request::{self, Asked, RequestScan},
     select::{self, Selection},
     transport::{self, CLOSE, SAYS_CLOSE},
@@ -20,12 +21,26 @@ use crate::xdp::{
     stage::Ingress,
 };
 
-/// Finds the answer and starts it; false if there is none, not even a refusal.
+/// Starts the answer; false if there is none, not even a refusal. What the path leads to has been
+/// found before, if it leads anywhere.
 #[inline(always)]
-pub(super) fn choose(ingress: &mut Ingress<'_>, flow: &mut Flow, asked: Asked) -> bool {
+pub(super) fn choose(
+    ingress: &mut Ingress<'_>,
+    flow: &mut Flow,
+    asked: Asked,
+    is_found: bool,
+    decision: Decision,
+) -> bool {
     ingress.scratch.refusal = 0;
-    if asked != Asked::Path || !find(ingress, flow) {
+    if !is_found || !prepare(ingress, flow) {
         let fixed = match asked {
+            _ if decision == Decision::Unavailable => {
+                if asked == Asked::Refused {
+                    // Where the next request begins is uncertain.
+                    flow.flags |= CLOSE;
+                }
+                refuse(ingress, Refusal::NobodyListens as u32)
+            }
             Asked::Refused => refuse(ingress, request::refusal_number(&ingress.scratch.request)),
             Asked::Options => FixedRoute::Options as u32,
             _ => FixedRoute::NotFound as u32,
@@ -101,18 +116,20 @@ const fn closing() -> u32 {
     set
 }
 
-/// Finds what the path leads to, at this host or at any, and selects what is sent of it; false if
-/// there is nothing.
+/// Finds what the path leads to, at this host or at any; false if there is nothing.
 #[inline(always)]
-fn find(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
+pub(super) fn find(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
     let path = request::path(&ingress.scratch.request);
     let mut is_found = false;
     if ingress.config.flags & HOSTS != 0 {
         is_found = look_up(flow, path.at(request::host(&ingress.scratch.request)));
     }
-    if !is_found && !look_up(flow, path) {
-        return false;
-    }
+    is_found || look_up(flow, path)
+}
+
+/// Selects what is sent of what has been found; false if it has gone.
+#[inline(always)]
+fn prepare(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
     let Some(info) = burst::version_info(flow.version) else {
         return false;
     };

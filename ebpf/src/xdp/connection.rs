@@ -17,7 +17,7 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{flow::Flow, reason::Reason, route::VersionId};
 
 use crate::xdp::{
-    backlog, burst, exchange,
+    backlog, burst, exchange, front,
     ingress::reply_bare,
     maps::{FLOWS, HITS},
     scratch::{Scratch, Segment},
@@ -96,7 +96,7 @@ fn handle(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
 
 /// Takes the flow out of the map.
 #[inline(always)]
-fn remove(ingress: &mut Ingress<'_>) {
+pub(super) fn remove(ingress: &mut Ingress<'_>) {
     if FLOWS.remove(&ingress.scratch.segment.key).is_ok() {
         ingress.counters.flows_removed += 1;
     }
@@ -190,6 +190,9 @@ fn continue_sending(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
 /// No response is on its way: the segment may bring a request, or the end.
 #[inline(always)]
 fn listen(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+    if flow.flags & BACKLOG != 0 && front::comes_again(ingress, flow) {
+        backlog::forget(ingress, flow);
+    }
     if flow.flags & BACKLOG != 0 && flow.flags & CLOSE == 0 {
         if after(ingress.scratch.segment.payload_end(), flow.receive_next) {
             backlog::zeroserve_keep(ingress.context, flow);

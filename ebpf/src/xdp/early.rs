@@ -2,12 +2,15 @@
 //! or keep the connection alive before there is one.
 
 use aya_ebpf::bindings::xdp_md;
-use zeroserve_ebpf::wire::tcp::{ACK, FIN};
+use zeroserve_ebpf::{
+    ownership::Known,
+    wire::tcp::{ACK, FIN},
+};
 use zeroserve_shared::reason::Reason;
 
 use crate::xdp::{
+    front,
     ingress::reply_bare,
-    sockets::{self, Known},
     stage::{Ending, Ingress, run},
 };
 
@@ -23,8 +26,7 @@ pub(super) extern "C" fn zeroserve_early(context: *mut xdp_md, ahead: i32) -> u3
 
 #[inline(always)]
 fn early(ingress: &mut Ingress<'_>, ahead: i32) -> Ending {
-    let context = ingress.context.cast();
-    if sockets::known(context, &mut ingress.scratch.segment.key) == Known::Connection {
+    if front::known(ingress) == Known::Connection {
         return Ending::of(Reason::UnknownConnection);
     }
     let segment = &ingress.scratch.segment;

@@ -4,6 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_loop};
 use zeroserve_ebpf::{
+    ownership::{Decision, Known},
     request::{self, Asked},
     transport::{self, CLOSE, FIN_RECEIVED, READING},
     wire::tcp::{ACK, FIN},
@@ -12,7 +13,7 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{flow::Flow, reason::Reason, refusal::Refusal};
 
 use crate::xdp::{
-    answer, backlog, burst, connection,
+    answer, backlog, burst, connection, front,
     ingress::reply_bare,
     maps::{FLOWS, REQUESTS, SCRATCH},
     observe,
@@ -23,6 +24,10 @@ use crate::xdp::{
 /// Reads the first request of a connection and creates its flow.
 #[inline(always)]
 pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
+    if ingress.config.hands_off() && front::known(ingress) == Known::Connection {
+        // It was handed off, and has been forgotten here.
+        return Ending::of(Reason::UnknownConnection);
+    }
     request::start(&mut ingress.scratch.request, ingress.config.path_key);
     let Some(read_bytes) = read(ingress, 0) else {
         return Ending::of(Reason::MalformedHeader);
@@ -147,6 +152,15 @@ extern "C" fn zeroserve_respond(context: *mut xdp_md, flow: *mut Flow, read_byte
 
 #[inline(always)]
 fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Ending {
+    let asked = request::asked(&ingress.scratch.request);
+    let is_found = asked == Asked::Path && answer::find(ingress, flow);
+    let mut decision = Decision::Answered;
+    if ingress.config.hands_off() && !front::is_ours(ingress, is_found) {
+        decision = front::decide(ingress, flow, is_found);
+        if decision == Decision::HandedOff || decision == Decision::Awaited {
+            return front::settle(ingress, flow, decision);
+        }
+    }
     let segment = &ingress.scratch.segment;
     flow.receive_next = flow.receive_next.wrapping_add(read_bytes);
     let is_all = segment.payload_end() == flow.receive_next;
@@ -154,7 +168,6 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
         flow.receive_next = flow.receive_next.wrapping_add(1);
         flow.flags |= FIN_RECEIVED | CLOSE;
     }
-    let asked = request::asked(&ingress.scratch.request);
     if ingress.scratch.from_backlog == 0 {
         // What follows a request that is refused is not read.
         if !is_all && asked != Asked::Refused {
@@ -176,7 +189,7 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
         // It does not matter if it has been evicted.
         let _ = REQUESTS.remove(&ingress.scratch.segment.key);
     }
-    if !answer::choose(ingress, flow, asked) {
+    if !answer::choose(ingress, flow, asked, is_found, decision) {
         return Ending::of(Reason::VersionMissing);
     }
     if observe::wants_requests() {

@@ -4,6 +4,7 @@
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_ktime_get_coarse_ns};
 use zeroserve_ebpf::{
     cookie::{self, Remembered},
+    ownership::can_be_handed_off,
     transport::SLOW_START_SEGMENTS,
     wire::{
         options::{self, Area, Options},
@@ -11,7 +12,11 @@ use zeroserve_ebpf::{
     },
     words,
 };
-use zeroserve_shared::{config::Config, reason::Reason};
+use zeroserve_shared::{
+    config::Config,
+    flow::{SACKS, SCALES},
+    reason::Reason,
+};
 
 use crate::xdp::{
     early, exchange,
@@ -45,6 +50,12 @@ fn answer(ingress: &mut Ingress<'_>) -> Ending {
         return Ending::of(Reason::MalformedHeader);
     }
     zeroserve_parse_syn(&scratch.options, &mut scratch.offered);
+    let is_tagged = scratch.segment.key.vlans != [[0; 2]; 2];
+    if ingress.config.hands_off()
+        && !can_be_handed_off(&scratch.offered, scratch.headers.is_ipv6(), is_tagged)
+    {
+        return Ending::of(Reason::LeftToServer);
+    }
     let mss = ingress.config.mss(scratch.headers.network_bytes());
     let wanted_bytes;
     (scratch.answer, wanted_bytes) = options::answer_syn(&scratch.offered, mss);
@@ -99,6 +110,12 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
         flow.slow_start_threshold = SLOW_START_SEGMENTS * u32::from(mss);
         flow.mss = mss;
         flow.window_shift = window_shift;
+        if remembered.window_shift.is_some() {
+            flow.window_shift |= SCALES;
+        }
+        if remembered.sack {
+            flow.window_shift |= SACKS;
+        }
         return exchange::first_request(ingress);
     }
     if segment.has(FIN) {

@@ -3,6 +3,7 @@
 use aya_ebpf::{bindings::xdp_md, macros::xdp, programs::XdpContext};
 use zeroserve_ebpf::{
     bounds::opaque,
+    ownership::Known,
     transport::admit::Admission,
     wire::{
         Headers,
@@ -21,7 +22,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    burst, connection, handshake,
+    burst, connection, front, handshake,
     maps::{ADDRESSES, COUNTERS, FLOWS},
     observe,
     packet::{Packet, bounded},
@@ -246,7 +247,12 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
             if !is_local(ingress) {
                 return Ending::of(Reason::NotLocal);
             }
-            if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
+            if ingress.config.hands_off() && front::known(ingress) == Known::Connection {
+                return Ending::of(Reason::HandedOff);
+            }
+            if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key)
+                && !front::is_handed_off(flow)
+            {
                 // SAFETY: the element stays valid for this call.
                 let admission = connection::admit(ingress.scratch, unsafe { &*flow });
                 if admission != Admission::Begins {
@@ -264,6 +270,12 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
         _ => {}
     }
     if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
+        if front::is_handed_off(flow) {
+            let ending = Ending(front::zeroserve_pass(ingress.context, flow));
+            if ending != Ending::OURS {
+                return ending;
+            }
+        }
         // SAFETY: the element stays valid for this call.
         let admission = connection::admit(ingress.scratch, unsafe { &*flow });
         if admission == Admission::Belongs {

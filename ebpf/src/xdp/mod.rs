@@ -18,6 +18,7 @@
 //! | [`burst`] | sending: in place, or by clones |
 //! | [`slice`] | a piece of a response, from its blocks into the frame |
 //! | [`observe`] | shows single packets and requests to whoever looks |
+//! | [`front`] | in front of a server: what is its own |
 //! | [`sockets`] | who in the kernel has a connection, or listens for it |
 //! | [`handoff`] | the handoff program: the kernel is given a connection |
 //! | [`egress`] | the egress program: a clone becomes a segment |
@@ -34,6 +35,7 @@ mod connection;
 mod early;
 mod egress;
 mod exchange;
+mod front;
 mod handoff;
 mod handshake;
 mod ingress;

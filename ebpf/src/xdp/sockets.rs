@@ -6,6 +6,7 @@ use aya_ebpf::{
     bindings::{BPF_F_CURRENT_NETNS, bpf_sock, bpf_sock_tuple},
     helpers::generated::{bpf_sk_release, bpf_skc_lookup_tcp},
 };
+use zeroserve_ebpf::ownership::Known;
 use zeroserve_shared::{
     config::{Address, mapped},
     flow::FlowKey,
@@ -13,17 +14,6 @@ use zeroserve_shared::{
 
 /// The state of a socket that listens (`include/uapi/linux/bpf.h`, `BPF_TCP_LISTEN`).
 pub(super) const LISTENING: u32 = 10;
-
-/// What the kernel has for a connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    /// Nothing.
-    Nothing,
-    /// A socket that listens for it.
-    Listener,
-    /// The connection itself, or what is left of it.
-    Connection,
-}
 
 /// What the kernel has for the connection between these ends.
 #[inline(always)]

@@ -27,6 +27,9 @@ impl Ending {
     /// What lies ready in the scratch space goes back, see `burst`.
     pub(super) const READY: Self = Self(0x1002);
 
+    /// It is none yet: the packet is not the kernel's after all.
+    pub(super) const OURS: Self = Self(0x1003);
+
     /// It leaves the fast path.
     #[inline(always)]
     pub(super) const fn of(reason: Reason) -> Self {

@@ -7,6 +7,9 @@ use super::{Rendered, ResponseOptions};
 /// The methods that are answered.
 const ALLOW: (&str, &str) = ("Allow", "GET, HEAD, OPTIONS");
 
+/// When a server that does not listen is to be asked again, in seconds (RFC 9110 section 10.2.3).
+const RETRY_AFTER: (&str, &str) = ("Retry-After", "2");
+
 /// A fatal TLS alert, `handshake_failure` (RFC 8446 sections 5.1 and 6.2): `protocol_version` would
 /// have clients try an older version in vain.
 const TLS_ALERT: [u8; 7] = [21, 3, 1, 0, 2, 2, 40];
@@ -30,7 +33,11 @@ impl Rendered {
             route => words(route),
         };
         let body = format!("{} {reason}\n\n{sentence}\n", route.status());
-        let fields: &[_] = if route == FixedRoute::MethodNotAllowed { &[ALLOW] } else { &[] };
+        let fields: &[_] = match route {
+            FixedRoute::MethodNotAllowed => &[ALLOW],
+            FixedRoute::Unavailable => &[RETRY_AFTER],
+            _ => &[],
+        };
         let body = Some(("text/plain; charset=utf-8", body.as_bytes()));
         Self::whole(route.status(), fields, body, &options)
     }
@@ -56,6 +63,9 @@ fn words(route: FixedRoute) -> (&'static str, &'static str) {
         }
         FixedRoute::PreconditionFailed => {
             ("Precondition Failed", "What is served here is not what the request expects.")
+        }
+        FixedRoute::Unavailable => {
+            ("Service Unavailable", "The server that answers this is not running at the moment.")
         }
         FixedRoute::Options => ("No Content", ""),
         FixedRoute::Tls => ("TLS alert", ""),

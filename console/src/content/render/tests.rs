@@ -217,6 +217,8 @@ fn the_date_is_where_the_offset_says_in_every_http_answer() {
         assert!(text.starts_with(&start) && text.contains("\r\nDate: <moving>\r\n"), "{text}");
         let allows = matches!(route, FixedRoute::MethodNotAllowed | FixedRoute::Options);
         assert_eq!(text.contains("\r\nAllow: GET, HEAD, OPTIONS\r\n"), allows, "{text}");
+        let retries = *route == FixedRoute::Unavailable;
+        assert_eq!(text.contains("\r\nRetry-After: 2\r\n"), retries, "{text}");
         let length = format!("\r\nContent-Length: {}\r\n", rendered.body_bytes());
         let has_body = *route != FixedRoute::Options;
         assert_eq!(text.contains(&length) && rendered.body_bytes() > 0, has_body, "{text}");

@@ -1,0 +1,126 @@
+//! In front of a server: whose a packet is, as `ownership` decides it, and what becomes of those
+//! that are the server's.
+
+use aya_ebpf::bindings::xdp_md;
+use zeroserve_ebpf::{
+    ownership::{self, Decision, Handed, Known, Seat},
+    transport::{BACKLOG, READING},
+};
+use zeroserve_shared::{
+    flow::{Flow, HANDED, SEATED},
+    reason::Reason,
+    route::VersionId,
+};
+
+use crate::xdp::{
+    backlog, connection, sockets,
+    stage::{Ending, Ingress, run, run_on},
+};
+
+/// Whether a flow, an element of the map, has been handed off.
+#[inline(always)]
+pub(super) fn is_handed_off(flow: *const Flow) -> bool {
+    // SAFETY: the callers pass an element of the map of flows, which stays valid for the call.
+    unsafe { ownership::is_handed_off(&*flow) }
+}
+
+/// What the kernel has for the packet's connection.
+#[inline(always)]
+pub(super) fn known(ingress: &Ingress<'_>) -> Known {
+    const LISTENER: u32 = Known::Listener as u32;
+    const CONNECTION: u32 = Known::Connection as u32;
+    match zeroserve_known(ingress.context) {
+        LISTENER => Known::Listener,
+        CONNECTION => Known::Connection,
+        _ => Known::Nothing,
+    }
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_known(context: *mut xdp_md) -> u32 {
+    run(context, |ingress| {
+        Ending(sockets::known(context.cast(), &mut ingress.scratch.segment.key) as u32)
+    })
+}
+
+/// Whether what has been read of a request is to be answered here.
+#[inline(always)]
+pub(super) fn is_ours(ingress: &Ingress<'_>, is_found: bool) -> bool {
+    ownership::is_ours(&ingress.scratch.request, is_found)
+}
+
+/// Whether the packet brings again what is to be read next. What has been kept of it is of no use
+/// then to a server.
+#[inline(always)]
+pub(super) fn comes_again(ingress: &Ingress<'_>, flow: &Flow) -> bool {
+    let segment = &ingress.scratch.segment;
+    ingress.config.hands_off()
+        && segment.payload_bytes > 0
+        && ownership::is_in_place(flow, segment.sequence, segment.acknowledgment)
+}
+
+/// Decides about a request that is not to be answered here if somebody listens.
+#[inline(always)]
+pub(super) fn decide(ingress: &Ingress<'_>, flow: &Flow, is_found: bool) -> Decision {
+    let scratch = &*ingress.scratch;
+    let segment = &scratch.segment;
+    let is_in_place = scratch.from_backlog == 0
+        && ownership::is_in_place(flow, segment.sequence, segment.acknowledgment);
+    let has_begun = flow.flags & READING != 0;
+    ownership::decide(&scratch.request, is_found, has_begun, is_in_place, known(ingress))
+}
+
+/// Lets the connection go to the server, now or when the client sends the request again.
+#[inline(always)]
+pub(super) fn settle(ingress: &mut Ingress<'_>, flow: &mut Flow, decision: Decision) -> Ending {
+    flow.version = VersionId::NONE;
+    if flow.flags & BACKLOG != 0 {
+        backlog::forget(ingress, flow);
+    }
+    if decision == Decision::Awaited {
+        // Told where the server's part begins, the client will send no more than that.
+        return connection::close_or_acknowledge(ingress, flow);
+    }
+    flow.window_shift |= HANDED;
+    flow.progress_ms = ingress.scratch.tick.now_ms;
+    Ending::of(Reason::HandedOff)
+}
+
+/// Handles a packet of a flow that has been handed off: [`Ending::OURS`] if it is not any more.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn zeroserve_pass(context: *mut xdp_md, flow: *mut Flow) -> u32 {
+    run_on(context, flow, pass)
+}
+
+#[inline(always)]
+fn pass(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+    match ownership::look(flow, ingress.scratch.segment.flags) {
+        Handed::Passes => {}
+        Handed::PassesAndForgotten => connection::remove(ingress),
+        Handed::Asks => return ask(ingress, flow),
+    }
+    Ending::of(Reason::HandedOff)
+}
+
+/// Asks the kernel whether it has the connection by now.
+#[inline(always)]
+fn ask(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+    let known = known(ingress);
+    let segment = &ingress.scratch.segment;
+    let is_first = ownership::is_in_place(flow, segment.sequence, segment.acknowledgment)
+        && segment.payload_bytes > 0;
+    let now_ms = ingress.scratch.tick.now_ms;
+    match ownership::seat(known, is_first, now_ms.wrapping_sub(flow.progress_ms)) {
+        Seat::Taken => flow.window_shift |= SEATED,
+        Seat::Offered if is_first => flow.progress_ms = now_ms,
+        Seat::Offered => {}
+        Seat::Early => return Ending::of(Reason::HandoffEarly),
+        Seat::Withdrawn => {
+            flow.window_shift &= !HANDED;
+            return Ending::OURS;
+        }
+    }
+    Ending::of(Reason::HandedOff)
+}
