@@ -3,18 +3,25 @@
 use std::{
     fs,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt,
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    path::Path,
     process::{Child, Stdio},
     thread::{self, JoinHandle},
 };
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::Signal;
+use nix::{
+    libc,
+    sys::{
+        signal::Signal,
+        socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage},
+    },
+};
 use tempfile::TempDir;
 use zeroserve_tui::{
     demo::client::Connection,
     kernel::{AttachOptions, Live, MissChoice},
-    net::{PrivateNetwork, undo::Undo, veth::SERVER_ADDRESS},
+    net::{Namespace, PrivateNetwork, undo::Undo, veth::SERVER_ADDRESS},
     server::{Change, Server},
 };
 
@@ -31,7 +38,7 @@ pub const PORT: u16 = AttachOptions::DEFAULT_PORT;
 pub struct Front {
     // Fields are dropped in this order.
     _pins: Undo,
-    nginx: Option<Child>,
+    nginx: Option<Plain>,
     /// The network.
     pub network: PrivateNetwork,
     /// What nginx serves is in `site`, and its log beside it.
@@ -80,48 +87,24 @@ impl Front {
     ///
     /// # Errors
     ///
-    /// Where it does not start.
-    ///
-    /// # Panics
-    ///
-    /// Where it is not installed.
+    /// See [`Plain::start`].
     pub fn start_nginx(&mut self) -> Result<()> {
-        require_program("nginx");
-        let folder = self.folder.path();
-        // Workers of nginx run as another user.
-        for folder in [folder, &folder.join("site")] {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
-        }
-        let file = folder.join("nginx.conf");
-        let settings = include_str!("../front.conf");
-        fs::write(&file, settings.replace("FOLDER", &folder.display().to_string()))?;
-        let mut nginx = self.network.server.command("nginx");
-        nginx.arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
-        let mut nginx = nginx.stdin(Stdio::null()).spawn().context("nginx did not start")?;
-        // From its own side, so that nothing passes through what is tested.
-        let address = SocketAddr::new(SERVER_ADDRESS.into(), PORT);
-        binary::wait_until("nginx listens", || {
-            if let Some(status) = nginx.try_wait()? {
-                bail!("nginx ended at once: {status}");
-            }
-            Ok(self.network.server.run(|| TcpStream::connect(address))?.is_ok())
-        })?;
-        self.nginx = Some(nginx);
+        self.nginx = Some(Plain::start(&self.network.server, self.folder.path())?);
         Ok(())
     }
 
     /// Stops nginx.
+    pub fn stop_nginx(&mut self) {
+        self.nginx = None;
+    }
+
+    /// What nginx has logged, see [`log`].
     ///
     /// # Errors
     ///
-    /// Where it cannot be told to.
-    pub fn stop_nginx(&mut self) -> Result<()> {
-        if let Some(mut nginx) = self.nginx.take() {
-            // The master ends its workers; killed outright it would leave them behind.
-            binary::send(&nginx, Signal::SIGTERM)?;
-            nginx.wait()?;
-        }
-        Ok(())
+    /// As for [`log`].
+    pub fn log(&self, lines: usize) -> Result<Vec<String>> {
+        log(self.folder.path(), lines)
     }
 
     /// Attaches a Zeroserve to the server's interface.
@@ -158,18 +141,13 @@ impl Front {
         connection.with_context(|| format!("cannot connect to {address}"))
     }
 
-    /// Waits until nginx has logged so many requests, and returns the log: client, method, path and
-    /// status of each.
+    /// Serves a body at `/` and the name.
     ///
     /// # Errors
     ///
-    /// Where it does not, or logs more.
-    pub fn log(&self, lines: usize) -> Result<Vec<String>> {
-        let file = self.folder.path().join("access.log");
-        let read = || Ok::<_, anyhow::Error>(fs::read_to_string(&file)?);
-        binary::wait_until("nginx logs", || Ok(read()?.lines().count() >= lines))
-            .with_context(|| format!("the log has {:?}", read().map(|log| log.lines().count())))?;
-        Ok(read()?.lines().map(str::to_owned).collect())
+    /// Where the kernel refuses.
+    pub fn publish(&self, live: &mut Live, name: &str, body: &[u8]) -> Result<()> {
+        Ok(live.apply(Change::Add(format!("/{name}").parse()?, rendered(body)))?)
     }
 
     /// Listens on the server's end, on all addresses.
@@ -183,10 +161,117 @@ impl Front {
     }
 }
 
-impl Drop for Front {
-    fn drop(&mut self) {
-        let _ = self.stop_nginx();
+/// An nginx as anybody might run it, stopped when dropped.
+pub struct Plain {
+    master: Child,
+}
+
+impl Plain {
+    /// Starts it, and waits until it listens. It serves what is in `site` below the folder.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not start.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not installed.
+    pub fn start(server: &Namespace, folder: &Path) -> Result<Self> {
+        require_program("nginx");
+        // Workers of nginx run as another user.
+        for folder in [folder, &folder.join("site")] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+        }
+        let file = folder.join("nginx.conf");
+        let settings = include_str!("../front.conf");
+        fs::write(&file, settings.replace("FOLDER", &folder.display().to_string()))?;
+        let mut nginx = server.command("nginx");
+        nginx.arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
+        let master = nginx.stdin(Stdio::null()).spawn().context("nginx did not start")?;
+        let mut running = Self { master };
+        // From its own side, so that nothing passes through what is tested.
+        let address = SocketAddr::new(SERVER_ADDRESS.into(), PORT);
+        binary::wait_until("nginx listens", || {
+            if let Some(status) = running.master.try_wait()? {
+                bail!("nginx ended at once: {status}");
+            }
+            Ok(server.run(|| TcpStream::connect(address))?.is_ok())
+        })?;
+        Ok(running)
     }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        // The master ends its workers; killed outright it would leave them behind.
+        if binary::send(&self.master, Signal::SIGTERM).is_ok() {
+            let _ = self.master.wait();
+        }
+    }
+}
+
+/// Waits until an nginx with that folder has logged so many requests, and returns the log: client,
+/// method, path and status of each.
+///
+/// # Errors
+///
+/// Where it does not.
+pub fn log(folder: &Path, lines: usize) -> Result<Vec<String>> {
+    let file = folder.join("access.log");
+    let read = || Ok::<_, anyhow::Error>(fs::read_to_string(&file)?);
+    binary::wait_until("nginx logs", || Ok(read()?.lines().count() >= lines))
+        .with_context(|| format!("the log has {:?}", read().map(|log| log.lines().count())))?;
+    Ok(read()?.lines().map(str::to_owned).collect())
+}
+
+/// Waits until the other end has acknowledged everything that was sent.
+///
+/// # Errors
+///
+/// Where it does not.
+pub fn wait_until_sent(stream: &TcpStream) -> Result<()> {
+    binary::wait_until("all is acknowledged", || {
+        let mut bytes: i32 = 0;
+        // SAFETY: the call writes one integer, to a live one. For TCP it is what is in the queue
+        // until it is acknowledged (`tcp(7)`, SIOCOUTQ).
+        let result = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+        anyhow::ensure!(result == 0, std::io::Error::last_os_error());
+        Ok(bytes == 0)
+    })
+}
+
+/// What the kernel knows of a connection.
+///
+/// # Errors
+///
+/// Where it does not tell.
+pub fn tcp_info(stream: &TcpStream) -> Result<libc::tcp_info> {
+    // SAFETY: the struct consists of integers, for which zero is valid.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of_val(&info) as libc::socklen_t;
+    // SAFETY: the kernel writes no more bytes than it is told that the struct has.
+    let result = unsafe {
+        let to = (&raw mut info).cast();
+        let (level, name) = (libc::IPPROTO_TCP, libc::TCP_INFO);
+        libc::getsockopt(stream.as_raw_fd(), level, name, to, &raw mut length)
+    };
+    anyhow::ensure!(result == 0, std::io::Error::last_os_error());
+    Ok(info)
+}
+
+/// Opens a connection from a certain address and port, from the namespace of the calling thread.
+///
+/// # Errors
+///
+/// Where the kernel refuses, or the server does not answer.
+pub fn connect_from(local: SocketAddr, server: SocketAddr) -> Result<TcpStream> {
+    let kind = (AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC);
+    let socket = socket::socket(kind.0, kind.1, kind.2, None)?;
+    socket::bind(socket.as_raw_fd(), &SockaddrStorage::from(local))?;
+    socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(server))?;
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(binary::PATIENCE))?;
+    Ok(stream)
 }
 
 /// Takes one connection at a listener and does something with it.

@@ -1,27 +1,392 @@
 //! In front of an ordinary server: what is served here never reaches it, everything else does.
 
-use anyhow::Result;
+use std::{
+    collections::HashMap,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    thread,
+};
+
+use anyhow::{Context, Result, ensure};
+use tungstenite::Message;
+use zeroserve_shared::{config::OnMiss, reason::Reason, refusal::Refusal};
 use zeroserve_tests::{
-    front::Front,
+    front::{Front, PORT, connect_from, digest, serve_one, tcp_info, wait_until_sent},
     lab::{check_books, noise},
 };
-use zeroserve_tui::server::Server;
+use zeroserve_tui::{
+    kernel::{Live, MissChoice},
+    net::veth::CLIENT_ADDRESS,
+    server::Server,
+};
+
+/// Bytes of large transfers.
+const LARGE_BYTES: usize = 100 << 20;
+
+/// A request as a client sends it.
+fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: front\r\n\r\n")
+}
+
+/// How many requests each path has in the log, and that all are of that client, answered with 200.
+fn logged(log: &[String], client: &str) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for line in log {
+        let path =
+            line.strip_prefix(&format!("{client} GET ")).and_then(|l| l.strip_suffix(" 200"));
+        *counts.entry(path.expect(line).to_owned()).or_default() += 1;
+    }
+    counts
+}
 
 #[test]
-fn hot_and_cold_requests_take_turns_on_one_connection() -> Result<()> {
+fn hot_and_cold_requests_take_turns_on_one_connection_a_thousand_times() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, 90_000));
+    let (front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("hot", &hot), ("cold", &cold)])?;
+    let mut connection = front.connect()?;
+    for _ in 0..1000 {
+        let answer = connection.get("/hot")?;
+        assert_eq!((answer.status, answer.body), (200, &hot[..]));
+        let answer = connection.get("/cold")?;
+        assert_eq!((answer.status, answer.body), (200, &cold[..]));
+    }
+    // The first was answered before the server knew of the connection. Then it is the server's.
+    let totals = live.sample()?.totals();
+    assert_eq!((totals.requests, totals.handed_off, totals.handoffs_failed), (1, 1, 0));
+    let counts = logged(&front.log(1999)?, "198.18.0.2");
+    assert_eq!(counts, HashMap::from([("/hot".into(), 999), ("/cold".into(), 1000)]));
+    check_books(&totals);
+    Ok(())
+}
+
+#[test]
+fn the_server_sees_exactly_the_cold_requests_of_connections_that_begin_hot() -> Result<()> {
+    let (hot, large, cold) = (noise(1, 700), noise(2, 400_000), noise(3, 900));
+    let (front, mut live) =
+        Front::with_nginx(&[("hot", &hot), ("large", &large)], &[("cold", &cold)])?;
+    for round in 0..200 {
+        let mut connection = front.connect()?;
+        for _ in 0..round % 4 {
+            assert_eq!(connection.get("/hot")?.body, hot);
+            assert_eq!(connection.get("/large")?.body, large);
+        }
+        assert_eq!(connection.get("/cold")?.body, cold);
+    }
+    let totals = live.sample()?.totals();
+    assert_eq!((totals.requests, totals.handed_off, totals.handoffs_failed), (600, 200, 0));
+    let counts = logged(&front.log(200)?, "198.18.0.2");
+    assert_eq!(counts, HashMap::from([("/cold".into(), 200)]));
+    check_books(&totals);
+    Ok(())
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order_by_whoever_they_are_for() -> Result<()> {
     let (hot, cold) = (noise(1, 700), noise(2, 900));
+    let (front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("hot", &hot), ("cold", &cold)])?;
+    // The first requests of a connection, and whether all are sent at once or the last alone.
+    for (paths, hits) in [("hot cold", 1), ("cold hot", 0), ("hot hot hot cold hot cold cold", 3)] {
+        let before = live.sample()?.totals().requests;
+        let mut connection = front.connect()?;
+        let all: String = paths.split(' ').map(|path| request(&format!("/{path}"))).collect();
+        connection.send(all.as_bytes())?;
+        for path in paths.split(' ') {
+            let body = if path == "hot" { &hot } else { &cold };
+            let answer = connection.receive(true)?;
+            assert_eq!((answer.status, answer.body), (200, &body[..]), "{paths}");
+        }
+        assert_eq!(live.sample()?.totals().requests - before, hits, "{paths}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_thousand_pipelined_requests_that_take_turns_are_answered_in_order() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, 900));
+    let (front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("hot", &hot), ("cold", &cold)])?;
+    let mut connection = front.connect()?;
+    let mut writer = connection.stream().try_clone()?;
+    let all = [request("/hot"), request("/cold")].concat().repeat(1000);
+    let sender = thread::spawn(move || writer.write_all(all.as_bytes()));
+    for number in 0..1000 {
+        for body in [&hot, &cold] {
+            let answer = connection.receive(true)?;
+            ensure!(answer.status == 200 && answer.body == body, "{number}: {answer:?}");
+        }
+    }
+    sender.join().expect("no panic")?;
+    let totals = live.sample()?.totals();
+    let log = front.log(2000 - totals.requests as usize)?;
+    assert_eq!(log.len() as u64 + totals.requests, 2000);
+    check_books(&totals);
+    Ok(())
+}
+
+#[test]
+fn connections_over_ipv6_are_handed_off_too() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, 90_000));
+    let (front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("cold", &cold)])?;
+    for _ in 0..20 {
+        let mut connection = front.connect_to(front.network.server_at_v6(PORT))?;
+        assert_eq!(connection.get("/hot")?.body, hot);
+        assert_eq!(connection.get("/cold")?.body, cold);
+    }
+    let totals = live.sample()?.totals();
+    assert_eq!((totals.requests, totals.handed_off), (20, 20));
+    assert_eq!(logged(&front.log(20)?, "fd00::2"), HashMap::from([("/cold".into(), 20)]));
+    Ok(())
+}
+
+#[test]
+fn a_large_download_passes_from_the_server_behind() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, LARGE_BYTES));
     let (front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("cold", &cold)])?;
     let mut connection = front.connect()?;
-    // As many as there may be before anything is cold, then turns.
-    for _ in 0..10 {
-        assert_eq!(connection.get("/hot")?.body, hot);
+    assert_eq!(connection.get("/hot")?.body, hot);
+    assert!(connection.get("/cold")?.body == cold, "the download is damaged");
+    check_books(&live.sample()?.totals());
+    Ok(())
+}
+
+/// Reads the head of a request: its lines.
+fn read_head(stream: &mut impl BufRead) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        ensure!(stream.read_line(&mut line)? > 0, "the head ends after {lines:?}");
+        match line.trim_end() {
+            "" => return Ok(lines),
+            line => lines.push(line.to_owned()),
+        }
     }
-    let answer = connection.get("/cold")?;
-    assert_eq!((answer.status, answer.body), (200, &cold[..]));
+}
+
+/// Answers one upload with the digest of its body, and returns the head.
+fn take_upload(stream: TcpStream, bytes: usize) -> Result<Vec<String>> {
+    let mut reader = BufReader::new(stream);
+    let head = read_head(&mut reader)?;
+    let mut body = vec![0; bytes];
+    reader.read_exact(&mut body)?;
+    let digest = digest(&body);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{digest}", digest.len());
+    reader.get_mut().write_all(answer.as_bytes())?;
+    Ok(head)
+}
+
+#[test]
+fn a_large_upload_behind_a_hot_request_arrives_whole() -> Result<()> {
+    let front = Front::new()?;
+    let server = serve_one(front.listen()?, |stream| take_upload(stream, LARGE_BYTES));
+    let mut live = front.attach(MissChoice::Auto)?;
+    let (hot, body) = (noise(1, 700), noise(2, LARGE_BYTES));
+    front.publish(&mut live, "hot", &hot)?;
+    let mut connection = front.connect()?;
+    assert_eq!(connection.get("/hot")?.body, hot);
+    let head =
+        format!("POST /upload HTTP/1.1\r\nHost: front\r\nContent-Length: {LARGE_BYTES}\r\n\r\n");
+    connection.send(head.as_bytes())?;
+    connection.send(&body)?;
+    assert_eq!(connection.receive(true)?.body, digest(&body).as_bytes());
+    let head = server.join().expect("no panic")?;
+    assert_eq!(head[0], "POST /upload HTTP/1.1");
+    check_books(&live.sample()?.totals());
+    Ok(())
+}
+
+#[test]
+fn a_request_in_pieces_reaches_the_server_whole() -> Result<()> {
+    let front = Front::new()?;
+    let server = serve_one(front.listen()?, |stream| {
+        let mut reader = BufReader::new(stream);
+        let head = read_head(&mut reader)?;
+        reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nback")?;
+        Ok(head)
+    });
+    let mut live = front.attach(MissChoice::Auto)?;
+    front.publish(&mut live, "hot", b"here")?;
+    let mut connection = front.connect()?;
+    assert_eq!(connection.get("/hot")?.body, b"here");
+    // Each piece waits until the one before has been acknowledged.
+    for piece in ["G", "ET /h", "ot HTTP/1.1\r\nHo", "st: front\r\n\r", "\n"] {
+        connection.send(piece.as_bytes())?;
+        wait_until_sent(connection.stream())?;
+    }
+    assert_eq!(connection.receive(true)?.body, b"back");
+    assert_eq!(server.join().expect("no panic")?, ["GET /hot HTTP/1.1", "Host: front"]);
+    assert_eq!(live.sample()?.totals().requests, 1);
+    Ok(())
+}
+
+#[test]
+fn a_web_socket_works_through_a_port_with_a_zeroserve_in_front() -> Result<()> {
+    let front = Front::new()?;
+    let server = serve_one(front.listen()?, |stream| {
+        let mut socket = tungstenite::accept(stream)?;
+        for _ in 0..100 {
+            let message = socket.read()?;
+            socket.send(message)?;
+        }
+        Ok(())
+    });
+    let mut live = front.attach(MissChoice::Auto)?;
+    // Even where the path is hot: the client asks for another protocol.
+    front.publish(&mut live, "socket", b"no socket")?;
+    let stream = front.connect()?.stream().try_clone()?;
+    let (mut socket, _) = tungstenite::client("ws://front/socket", stream)
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    for number in 0..100 {
+        let message = Message::binary(noise(number, 1 + 137 * number as usize));
+        socket.send(message.clone())?;
+        assert_eq!(socket.read()?, message);
+    }
+    server.join().expect("no panic")?;
+    assert_eq!(live.sample()?.totals().requests, 0);
+    Ok(())
+}
+
+#[test]
+fn the_servers_socket_has_the_options_that_were_negotiated() -> Result<()> {
+    let front = Front::new()?;
+    let listener = front.listen()?;
+    let mut live = front.attach(MissChoice::Auto)?;
+    front.publish(&mut live, "hot", b"here")?;
+    for hits in [0, 3] {
+        let server = serve_one(listener.try_clone()?, Ok);
+        let mut connection = front.connect()?;
+        for _ in 0..hits {
+            assert_eq!(connection.get("/hot")?.body, b"here");
+        }
+        connection.send(request("/cold").as_bytes())?;
+        let stream = server.join().expect("no panic")?;
+        let (theirs, ours) = (tcp_info(&stream)?, tcp_info(connection.stream())?);
+        // The peer's shift in the lower half, its own in the upper.
+        assert_eq!(theirs.tcpi_snd_rcv_wscale, ours.tcpi_snd_rcv_wscale.rotate_left(4));
+        assert_eq!(theirs.tcpi_options, ours.tcpi_options);
+        const SACK_AND_SCALING: u8 = 2 | 4;
+        assert_eq!(theirs.tcpi_options, SACK_AND_SCALING);
+        assert_eq!(theirs.tcpi_snd_mss, 1460);
+        assert_eq!(stream.peer_addr()?.ip().to_canonical(), CLIENT_ADDRESS);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_client_that_only_connects_costs_the_server_no_socket() -> Result<()> {
+    let front = Front::new()?;
+    let listener = front.listen()?;
+    let mut live = front.attach(MissChoice::Auto)?;
+    let idle: Vec<_> = (0..100).map(|_| front.connect()).collect::<Result<_>>()?;
+    // One that asks comes behind them, and is the only one that is accepted.
+    let server = serve_one(listener, |stream| Ok(stream.peer_addr()?.port()));
+    let mut asking = front.connect()?;
+    asking.send(request("/cold").as_bytes())?;
+    assert_eq!(server.join().expect("no panic")?, asking.stream().local_addr()?.port());
+    assert_eq!(live.sample()?.totals().handed_off, 1);
+    drop(idle);
+    Ok(())
+}
+
+#[test]
+fn where_the_server_goes_away_clients_are_told_and_when_it_comes_back_it_answers() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, 900));
+    let (mut front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("cold", &cold)])?;
+    front.stop_nginx();
+    let mut connection = front.connect()?;
+    for _ in 0..3 {
+        assert_eq!(connection.get("/hot")?.body, hot);
+        let answer = connection.get("/cold")?;
+        assert_eq!((answer.status, answer.header("Retry-After")), (503, Some(&b"2"[..])));
+        assert!(!answer.closes);
+    }
+    let mut posting = front.connect()?;
+    let answer = posting.request("POST", "/cold", "Content-Length: 0\r\n")?;
+    assert_eq!((answer.status, answer.closes), (503, true));
     let totals = live.sample()?.totals();
-    assert_eq!((totals.requests, totals.handed_off, totals.handoffs_failed), (10, 1, 0));
-    let log = front.log(1)?;
-    assert_eq!(log, ["198.18.0.2 GET /cold 200"]);
-    check_books(&totals);
+    assert_eq!(totals.refusals[Refusal::NobodyListens as usize], 4);
+    assert_eq!(totals.handed_off, 0);
+    front.start_nginx()?;
+    // The same connection goes on, with the server.
+    assert_eq!(connection.get("/cold")?.body, cold);
+    assert_eq!(live.sample()?.totals().handed_off, 1);
+    Ok(())
+}
+
+#[test]
+fn a_connection_that_was_handed_off_outlives_zeroserve() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, 900));
+    let (front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("hot", &hot), ("cold", &cold)])?;
+    let mut connection = front.connect()?;
+    assert_eq!(connection.get("/hot")?.body, hot);
+    assert_eq!(connection.get("/cold")?.body, cold);
+    assert_eq!(live.sample()?.totals().handed_off, 1);
+    drop(live);
+    Live::stop(front.network.interface())?;
+    assert_eq!(connection.get("/cold")?.body, cold);
+    assert_eq!(front.connect()?.get("/hot")?.body, hot);
+    assert_eq!(logged(&front.log(3)?, "198.18.0.2").values().sum::<usize>(), 3);
+    Ok(())
+}
+
+#[test]
+fn a_connection_from_before_stays_with_the_server() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, 900));
+    let mut front = Front::new()?;
+    std::fs::write(front.folder.path().join("site/cold"), &cold)?;
+    front.start_nginx()?;
+    let mut connection = front.connect()?;
+    assert_eq!(connection.get("/cold")?.body, cold);
+    let mut live = front.attach(MissChoice::Auto)?;
+    front.publish(&mut live, "hot", &hot)?;
+    assert_eq!(connection.get("/cold")?.body, cold);
+    assert_eq!(connection.get("/hot")?.status, 404, "the server has no such file");
+    let totals = live.sample()?.totals();
+    assert_eq!((totals.requests, totals.handed_off), (0, 0));
+    assert!(totals.reasons[Reason::UnknownConnection as usize] > 0);
+    Ok(())
+}
+
+#[test]
+fn told_to_zeroserve_answers_all_itself() -> Result<()> {
+    let cold = noise(2, 900);
+    let mut front = Front::new()?;
+    std::fs::write(front.folder.path().join("site/cold"), &cold)?;
+    front.start_nginx()?;
+    let mut live = front.attach(MissChoice::Always(OnMiss::Refuse))?;
+    assert_eq!(front.connect()?.get("/cold")?.status, 404);
+    assert_eq!(live.sample()?.totals().handed_off, 0);
+    Ok(())
+}
+
+#[test]
+fn where_nobody_listens_zeroserve_stands_alone_unless_told_otherwise() -> Result<()> {
+    for (choice, status) in [(MissChoice::Auto, 404), (MissChoice::Always(OnMiss::HandOff), 503)] {
+        let front = Front::new()?;
+        let _live = front.attach(choice)?;
+        assert_eq!(front.connect()?.get("/cold")?.status, status, "{choice:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_port_that_comes_again_after_the_server_closed_is_the_servers() -> Result<()> {
+    // What is left of a closed connection (TIME-WAIT) would keep the kernel from taking another one.
+    let cold = noise(2, 900);
+    let (front, mut live) = Front::with_nginx(&[("hot", b"hot")], &[("cold", &cold)])?;
+    let fields = "Connection: close\r\n";
+    let mut first = front.connect()?;
+    let local = first.stream().local_addr()?;
+    assert_eq!(first.request("GET", "/cold", fields)?.body, cold);
+    // The server closes first, so TIME-WAIT is on its side.
+    assert!(first.rest()?.is_empty());
+    let mut second =
+        front.network.client.run(|| connect_from(local, front.address()))?.context("again")?;
+    second.write_all(
+        request("/cold").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut answer = Vec::new();
+    second.read_to_end(&mut answer)?;
+    assert!(answer.ends_with(&cold), "{}", answer.escape_ascii());
+    let totals = live.sample()?.totals();
+    assert_eq!((totals.handshakes, totals.handed_off), (1, 1));
     Ok(())
 }
