@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use zeroserve_tui::{
     demo::client::Connection,
     kernel::{AttachOptions, Live, MissChoice},
-    net::{Namespace, PrivateNetwork, undo::Undo, veth::SERVER_ADDRESS},
+    net::{Namespace, PrivateNetwork, listeners::listener, undo::Undo},
     server::{Change, Server},
 };
 
@@ -189,13 +189,12 @@ impl Plain {
         nginx.arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
         let master = nginx.stdin(Stdio::null()).spawn().context("nginx did not start")?;
         let mut running = Self { master };
-        // From its own side, so that nothing passes through what is tested.
-        let address = SocketAddr::new(SERVER_ADDRESS.into(), PORT);
+        // No connection, so that nothing passes through what is tested.
         binary::wait_until("nginx listens", || {
             if let Some(status) = running.master.try_wait()? {
                 bail!("nginx ended at once: {status}");
             }
-            Ok(server.run(|| TcpStream::connect(address))?.is_ok())
+            Ok(server.run(|| listener(PORT, &[]))??.is_some())
         })?;
         Ok(running)
     }

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
@@ -11,13 +12,16 @@ use anyhow::{Context, Result, ensure};
 use tungstenite::Message;
 use zeroserve_shared::{config::OnMiss, reason::Reason, refusal::Refusal};
 use zeroserve_tests::{
-    front::{Front, PORT, connect_from, digest, serve_one, tcp_info, wait_until_sent},
-    lab::{check_books, noise},
+    Wire,
+    front::{Front, PORT, Plain, connect_from, digest, log, serve_one, tcp_info, wait_until_sent},
+    lab::{check_books, noise, rendered},
+    wire::Impairment,
 };
 use zeroserve_tui::{
+    demo::client::Connection,
     kernel::{Live, MissChoice},
     net::veth::CLIENT_ADDRESS,
-    server::Server,
+    server::{Change, Server},
 };
 
 /// Bytes of large transfers.
@@ -389,4 +393,78 @@ fn a_port_that_comes_again_after_the_server_closed_is_the_servers() -> Result<()
     let totals = live.sample()?.totals();
     assert_eq!((totals.handshakes, totals.handed_off), (1, 1));
     Ok(())
+}
+
+/// Connections over a bad wire, each with hot requests and then cold ones.
+fn turns_over_a_bad_wire(seed: u64, lost: f64, pipelined: bool) -> Result<()> {
+    const CONNECTIONS: usize = 60;
+    const PARALLEL: usize = 10;
+    let wire = Wire::create(true)?;
+    let folder = tempfile::tempdir()?;
+    std::fs::create_dir(folder.path().join("site"))?;
+    let (hot, large, cold) = (noise(1, 700), noise(2, 60_000), noise(3, 30_000));
+    for (name, body) in [("large", &large), ("cold", &cold)] {
+        std::fs::write(folder.path().join("site").join(name), body)?;
+    }
+    let _nginx = Plain::start(&wire.server, folder.path())?;
+    let mut live = wire.attach()?;
+    live.apply(Change::Add("/hot".parse()?, rendered(&hot)))?;
+    live.apply(Change::Add("/large".parse()?, rendered(&large)))?;
+    let impairment = Impairment { lost, ..Impairment::default() };
+    let relay = wire.join(seed, impairment, impairment)?;
+    let turns = [("/hot", &hot), ("/large", &large), ("/cold", &cold), ("/cold", &cold)];
+    let one = || -> Result<()> {
+        let address = wire.server_at(PORT);
+        let mut connection = wire.client.run(|| Connection::open(address))??;
+        if pipelined {
+            let all: String = turns.iter().map(|(path, _)| request(path)).collect();
+            connection.send(all.as_bytes())?;
+        }
+        for (path, body) in turns {
+            if !pipelined {
+                connection.send(request(path).as_bytes())?;
+            }
+            let answer = connection.receive(true)?;
+            ensure!(answer.status == 200 && answer.body == body, "{path}: {}", answer.status);
+        }
+        Ok(())
+    };
+    let next = AtomicUsize::new(0);
+    let outcomes = thread::scope(|scope| {
+        let client = || -> Result<()> {
+            while next.fetch_add(1, Ordering::Relaxed) < CONNECTIONS {
+                one()?;
+            }
+            Ok(())
+        };
+        let clients: Vec<_> = (0..PARALLEL).map(|_| scope.spawn(client)).collect();
+        clients.into_iter().map(|one| one.join().expect("no panic")).collect::<Vec<_>>()
+    });
+    for outcome in outcomes {
+        outcome?;
+    }
+    let counts = relay.stop().context("the wire broke")?;
+    assert!(counts.iter().all(|way| way.lost > 0), "{counts:?}");
+    // Nothing has been answered twice, or by both.
+    let totals = live.sample()?.totals();
+    assert_eq!(totals.requests, 2 * CONNECTIONS as u64);
+    let logged = logged(&log(folder.path(), 2 * CONNECTIONS)?, "198.18.0.2");
+    assert_eq!(logged, HashMap::from([("/cold".into(), 2 * CONNECTIONS)]));
+    check_books(&totals);
+    Ok(())
+}
+
+#[test]
+fn handoffs_survive_a_wire_that_loses_1_percent_each_way() -> Result<()> {
+    turns_over_a_bad_wire(11, 0.01, false)
+}
+
+#[test]
+fn handoffs_survive_a_wire_that_loses_5_percent_each_way() -> Result<()> {
+    turns_over_a_bad_wire(12, 0.05, false)
+}
+
+#[test]
+fn handoffs_of_pipelined_requests_survive_a_wire_that_loses_1_percent_each_way() -> Result<()> {
+    turns_over_a_bad_wire(13, 0.01, true)
 }
