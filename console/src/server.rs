@@ -13,12 +13,14 @@ use std::{
 };
 
 use zeroserve_shared::{
+    config::OnMiss,
     counters::{Counters, RouteHits},
     route::{Encoding, FixedRoute},
 };
 
 pub use self::around::{
-    FlowInfo, FlowState, Flows, Holder, InterfaceState, KernelCounter, RunTime, Surroundings, Usage,
+    FlowInfo, FlowState, Flows, Holder, InterfaceState, KernelCounter, RunTime, SOMEBODY,
+    Surroundings, Usage,
 };
 use crate::{
     content::{Rendered, RoutePath},
@@ -43,6 +45,8 @@ pub struct Identity {
     pub port: u16,
     /// Largest TCP payload sent, in bytes.
     pub mss: u16,
+    /// What becomes of requests that are not served here.
+    pub on_miss: OnMiss,
     /// Addresses answered for, as text.
     pub addresses: Vec<String>,
     /// When the server was attached.
@@ -51,6 +55,18 @@ pub struct Identity {
     pub route_capacity: u32,
     /// How many flows the maps can hold.
     pub flow_capacity: u32,
+}
+
+impl Identity {
+    /// What becomes of requests that are not served here, in a word, where `listener` is who listens
+    /// behind the server: its name, or the status of their answer.
+    pub fn misses(&self, listener: Option<&str>) -> String {
+        match (self.on_miss, listener) {
+            (OnMiss::Refuse, _) => "404".into(),
+            (OnMiss::HandOff, Some(listener)) => listener.into(),
+            (OnMiss::HandOff, None) => "503".into(),
+        }
+    }
 }
 
 /// Everything that moves, read at one moment.

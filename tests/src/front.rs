@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use zeroserve_tui::{
     demo::client::Connection,
     kernel::{AttachOptions, Live, MissChoice},
-    net::{Namespace, PrivateNetwork, listeners::listener, undo::Undo},
+    net::{Namespace, PrivateNetwork, listeners, undo::Undo},
     server::{Change, Server},
 };
 
@@ -194,7 +194,7 @@ impl Plain {
             if let Some(status) = running.master.try_wait()? {
                 bail!("nginx ended at once: {status}");
             }
-            Ok(server.run(|| listener(PORT, &[]))??.is_some())
+            Ok(server.run(|| listeners::socket(PORT, &[]))??.is_some())
         })?;
         Ok(running)
     }

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
-use super::instruments::{
-    CaptureArguments, CompletionsArguments, GuardArguments, LogArguments, ManArguments,
-    MetricsArguments, RecordArguments, ReplayArguments,
+use super::{
+    instruments::{
+        CaptureArguments, CompletionsArguments, GuardArguments, LogArguments, ManArguments,
+        MetricsArguments, RecordArguments, ReplayArguments,
+    },
+    limits::LimitArguments,
 };
 use crate::{
     content::{Redirect, Reply, ResponseArguments, RoutePath, SiteArguments},
     demo,
-    kernel::AttachOptions,
     tui::DisplayArguments,
 };
 
@@ -171,33 +173,6 @@ pub(super) struct ServeArguments {
     pub(super) output: OutputArguments,
 }
 
-/// What is fixed when a server is attached.
-#[derive(Args, Debug)]
-pub(super) struct LimitArguments {
-    /// TCP port to answer [default: 80]
-    #[arg(long, value_parser = value_parser!(u16).range(1..))]
-    pub(super) port: Option<u16>,
-    /// How many routes there can be [default: 16368]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1 << 20))]
-    pub(super) max_routes: Option<u32>,
-    /// How many connections there can be at a time [default: 65536]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1024..=1 << 24))]
-    pub(super) max_flows: Option<u32>,
-}
-
-impl LimitArguments {
-    /// How to attach to an interface.
-    pub(super) fn options(&self, interface: &str) -> AttachOptions {
-        let defaults = AttachOptions::new(interface);
-        AttachOptions {
-            port: self.port.unwrap_or(defaults.port),
-            max_routes: self.max_routes.unwrap_or(defaults.max_routes),
-            max_flows: self.max_flows.unwrap_or(defaults.max_flows),
-            ..defaults
-        }
-    }
-}
-
 #[derive(Args, Debug)]
 pub(super) struct InterfaceArguments {
     /// Network interface, such as eth0
@@ -322,8 +297,10 @@ pub(super) fn interface(name: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, error::ErrorKind};
+    use zeroserve_shared::config::OnMiss;
 
     use super::*;
+    use crate::kernel::{AttachOptions, MissChoice};
 
     fn parse(line: &str) -> Result<Command, ErrorKind> {
         Arguments::try_parse_from(line.split(' '))
@@ -353,6 +330,21 @@ mod tests {
         };
         assert_eq!(console.interface(), "eth0");
         assert_eq!(console.limits.port, Some(8080));
+    }
+
+    #[test]
+    fn what_becomes_of_misses_is_one_of_three_words() {
+        for (word, choice) in [
+            ("handoff", MissChoice::Always(OnMiss::HandOff)),
+            ("404", MissChoice::Always(OnMiss::Refuse)),
+            ("auto", MissChoice::Auto),
+        ] {
+            let command = parse(&format!("zeroserve-tui serve eth0 --root s --on-miss {word}"));
+            let Ok(Command::Serve(serve)) = command else { panic!("not serve") };
+            assert_eq!(serve.limits.options("eth0").on_miss, choice);
+        }
+        let refused = parse("zeroserve-tui serve eth0 --root s --on-miss 403");
+        assert!(matches!(refused, Err(ErrorKind::InvalidValue)));
     }
 
     #[test]

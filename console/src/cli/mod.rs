@@ -10,6 +10,7 @@
 //! | `generate` | completions and manual pages |
 //! | `guard` | takes back what is on trial if the console is killed |
 //! | `instruments` | arguments of the commands that watch and record |
+//! | `limits` | options that take effect when a server is attached |
 //! | `metrics` | what a server counts, for Prometheus |
 //! | `output` | what a command prints |
 //! | `record` | `record` and `replay` |
@@ -25,6 +26,7 @@ mod failure;
 mod generate;
 mod guard;
 mod instruments;
+mod limits;
 mod metrics;
 mod output;
 mod record;

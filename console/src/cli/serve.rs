@@ -5,16 +5,12 @@ use std::io::{self, IsTerminal};
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use zeroserve_shared::route::FixedRoute;
+use zeroserve_shared::{config::OnMiss, route::FixedRoute};
 
-use super::{
-    Failure,
-    arguments::{LimitArguments, ServeArguments},
-    output,
-};
+use super::{Failure, arguments::ServeArguments, limits::LimitArguments, output};
 use crate::{
     content::{Config, Rendered, Site},
-    kernel::{Live, OpenError, Published},
+    kernel::{Live, MissChoice, OpenError, Published},
     server::{Identity, Server},
 };
 
@@ -66,16 +62,22 @@ fn check_limits(limits: &LimitArguments, identity: &Identity) -> Result<(), Fail
         ("--max-routes", limits.max_routes, identity.route_capacity),
         ("--max-flows", limits.max_flows, identity.flow_capacity),
     ];
+    let anew = |option: &str, kept: &str| {
+        let interface = &identity.interface;
+        Failure::refused(
+            "attached-differently",
+            anyhow!(
+                "{interface} is being served with {option} {kept}, which only attaching anew can \
+                 change; leave {option} away, or run `zeroserve-tui stop {interface}` first"
+            ),
+        )
+    };
+    if matches!(limits.on_miss, Some(MissChoice::Always(given)) if given != identity.on_miss) {
+        return Err(anew("--on-miss", identity.on_miss.name()));
+    }
     for (option, given, kept) in given_and_kept {
         if given.is_some_and(|given| given != kept) {
-            let interface = &identity.interface;
-            return Err(Failure::refused(
-                "attached-differently",
-                anyhow!(
-                    "{interface} is being served with {option} {kept}, which only attaching anew \
-                     can change; leave {option} away, or run `zeroserve-tui stop {interface}` first"
-                ),
-            ));
+            return Err(anew(option, &kept.to_string()));
         }
     }
     Ok(())
@@ -132,6 +134,9 @@ fn summary(identity: &Identity, published: &Published) -> String {
         added + replaced + unchanged
     );
     text += &format!("serving on {interface}, port {port}, at {}\n", addresses.join(", "));
+    if identity.on_miss == OnMiss::HandOff {
+        text += "everything else goes to whoever listens there, on the same connections\n";
+    }
     text += &format!(
         "watch it with `zeroserve-tui {interface}`, end it with `zeroserve-tui stop {interface}`\n"
     );
@@ -149,6 +154,7 @@ fn document(live: &Live, attached: bool, site: &Site, published: &Published) -> 
         "interface": identity.interface,
         "port": identity.port,
         "addresses": identity.addresses,
+        "on_miss": identity.on_miss.name(),
         "attached_now": attached,
         "added": published.added,
         "replaced": published.replaced,

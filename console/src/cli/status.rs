@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use zeroserve_shared::{
+    config::OnMiss,
     counters::{Counters, RouteHits},
     reason::{Egress, Reason, Verdict},
     refusal::Refusal,
@@ -23,6 +24,7 @@ use crate::{
 /// Everything the report says, read at one moment.
 struct Report {
     identity: Identity,
+    listener: Option<String>,
     totals: Counters,
     routes: Vec<(RouteInfo, RouteHits)>,
 }
@@ -62,7 +64,12 @@ impl Report {
             .iter()
             .map(|route| (route.clone(), hits.get(&route.index).copied().unwrap_or_default()))
             .collect();
-        Ok(Self { identity: server.identity().clone(), totals: sample.totals(), routes })
+        Ok(Self {
+            identity: server.identity().clone(),
+            listener: server.surroundings()?.listener,
+            totals: sample.totals(),
+            routes,
+        })
     }
 
     fn uptime(&self) -> std::time::Duration {
@@ -70,7 +77,7 @@ impl Report {
     }
 
     fn document(&self) -> Value {
-        let Self { identity, totals, routes } = self;
+        let Self { identity, totals, routes, .. } = self;
         let by_name = |names: Vec<&'static str>, counts: &[u64]| -> Map<String, Value> {
             names.into_iter().map(String::from).zip(counts.iter().map(|n| json!(n))).collect()
         };
@@ -84,6 +91,8 @@ impl Report {
             "port": identity.port,
             "mss_bytes": identity.mss,
             "addresses": identity.addresses,
+            "on_miss": identity.on_miss.name(),
+            "listener": self.listener,
             "attached_unix_s": unix_s(identity.attached),
             "uptime_s": self.uptime().as_secs(),
             "route_capacity": identity.route_capacity,
@@ -98,6 +107,8 @@ impl Report {
                 "packets_out": totals.packets_out,
                 "bytes_out": totals.bytes_out,
                 "segments_repaired": totals.segments_repaired,
+                "handed_off": totals.handed_off,
+                "handoffs_failed": totals.handoffs_failed,
                 "unaccounted_packets": totals.unaccounted_packets(),
                 "unexplained_packets": totals.unexplained_packets(),
             },
@@ -152,13 +163,20 @@ impl fmt::Display for Report {
 
 impl Report {
     fn write_identity(&self, out: &mut dyn Write) -> fmt::Result {
-        let Identity { interface, mode, program_id, port, addresses, .. } = &self.identity;
+        let identity = &self.identity;
+        let Identity { interface, mode, program_id, port, addresses, .. } = identity;
         let driver = self.identity.driver.as_deref().unwrap_or("unknown");
         let paths =
             self.routes.iter().filter(|(route, _)| matches!(route.name, RouteName::Path(_)));
         writeln!(out, "zeroserve on {interface}, port {port}")?;
         writeln!(out, "  mode        {mode} XDP, driver {driver}, program {program_id}")?;
         writeln!(out, "  addresses   {}", addresses.join(", "))?;
+        let misses = match (identity.on_miss, &self.listener) {
+            (OnMiss::Refuse, _) => "refused with 404",
+            (OnMiss::HandOff, Some(listener)) => &format!("handed off to {listener}"),
+            (OnMiss::HandOff, None) => "refused with 503, because nobody listens",
+        };
+        writeln!(out, "  misses      {misses}")?;
         let attached = httpdate::fmt_http_date(self.identity.attached);
         writeln!(out, "  uptime      {}, since {attached}", output::span(self.uptime()))?;
         let capacity = output::count(self.identity.route_capacity.into());
@@ -173,6 +191,7 @@ impl Report {
         writeln!(out, "  handshakes  {}", count(totals.handshakes))?;
         let (created, removed) = (count(totals.flows_created), count(totals.flows_removed));
         writeln!(out, "  flows       {created} created, {removed} closed")?;
+        writeln!(out, "  handed off  {} connections", count(totals.handed_off))?;
         let (packets, bytes) = (count(totals.packets_in), output::bytes(totals.bytes_in));
         writeln!(out, "  received    {packets} packets, {bytes}")?;
         let (packets, bytes) = (count(totals.packets_out), output::bytes(totals.bytes_out));

@@ -5,6 +5,7 @@ use std::{borrow::Cow, fs, io, net::IpAddr, net::Ipv6Addr, net::SocketAddr, time
 
 use anyhow::Context as _;
 use zeroserve_shared::{
+    config::OnMiss,
     flow::{Flow, FlowKey, RECOVERING},
     map::LINK,
 };
@@ -18,10 +19,12 @@ use super::{
 };
 use crate::{
     net::{
-        driver,
+        driver, listeners,
         watch::{self, Watched},
     },
-    server::{FlowInfo, FlowState, Flows, InterfaceState, KernelCounter, Surroundings, Usage},
+    server::{
+        FlowInfo, FlowState, Flows, InterfaceState, KernelCounter, SOMEBODY, Surroundings, Usage,
+    },
 };
 
 /// The counters of the kernel's TCP/IP that are shown: the table in `/proc`, the name there, the
@@ -63,7 +66,8 @@ impl Live {
             program_id: Some(state.program_id),
             interface: watched.as_ref().map(interface_state),
             nic: watched.as_ref().map(nic_counters).unwrap_or_default(),
-            stack: watched.map(|_| stack_counters()).unwrap_or_default(),
+            stack: watched.as_ref().map(|_| stack_counters()).unwrap_or_default(),
+            listener: watched.is_some().then(|| self.listener()).flatten(),
             flows: flows
                 .map(|(keys, _)| Usage { used: keys.len() as u32, capacity: flow_capacity }),
             versions: Some(Usage {
@@ -91,6 +95,22 @@ impl Live {
     fn is_measured(&self) -> bool {
         let always = || fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled");
         self.measuring.is_some() || always().is_ok_and(|value| value.trim() == "1")
+    }
+
+    /// Who listens behind the server, if that matters.
+    fn listener(&mut self) -> Option<String> {
+        if self.identity.on_miss != OnMiss::HandOff {
+            return None;
+        }
+        let addresses: Vec<IpAddr> =
+            self.identity.addresses.iter().filter_map(|text| text.parse().ok()).collect();
+        let socket = listeners::socket(self.identity.port, &addresses).ok()??;
+        // To find the process all of them have to be looked through.
+        if self.behind.as_ref().is_none_or(|known| known.socket != socket) {
+            self.behind = Some(socket.with_process());
+        }
+        let process = self.behind.as_ref().and_then(|known| known.process.clone());
+        Some(process.unwrap_or_else(|| SOMEBODY.into()))
     }
 
     /// The flows there are, but no more than `limit` of them.

@@ -17,7 +17,7 @@ use zeroserve_shared::{
 };
 
 use super::attach::AttachError;
-use crate::net::listeners;
+use crate::{net::listeners, server::SOMEBODY};
 
 /// What this kernel lacks of what the handoff needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,13 +105,14 @@ pub(super) fn decide(
     if choice == MissChoice::Always(OnMiss::Refuse) {
         return Ok(OnMiss::Refuse);
     }
-    let listener = listeners::listener(port, addresses).context("cannot see who listens")?;
+    let listener = listeners::socket(port, addresses).context("cannot see who listens")?;
     match (choice, listener, can) {
         (MissChoice::Auto, None, _) => Ok(OnMiss::Refuse),
         (_, _, Ok(_)) => Ok(OnMiss::HandOff),
         (_, listener, Err(missing)) => Err(AttachError::NoHandoff {
             port,
-            listener: listener.map(|one| one.process.unwrap_or_else(|| "a server".into())),
+            listener: listener
+                .map(|socket| socket.with_process().process.unwrap_or_else(|| SOMEBODY.into())),
             missing,
         }),
     }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use zeroserve_shared::{
-    config::{ABI, Config},
+    config::{ABI, Config, OnMiss},
     map::{HANDOFF_LINK, LINK},
     route::{FIRST_ROUTE, FixedRoute},
 };
@@ -33,7 +33,10 @@ use super::{
 };
 use crate::{
     content::{RenderError, Rendered, RoutePath},
-    net::interfaces::{self, Interface},
+    net::{
+        interfaces::{self, Interface},
+        listeners::Listener,
+    },
     observe::{Seen, Wanted},
     server::{
         Change, ChangeError, Flows, Holder, Identity, RouteInfo, RouteName, Sample, Server,
@@ -60,6 +63,8 @@ pub struct Live {
     pub(super) pen: Option<Pen>,
     /// While it is open, the kernel measures how long programs run.
     pub(super) measuring: Option<OwnedFd>,
+    /// Who was found last to listen behind the server.
+    pub(super) behind: Option<Listener>,
     /// The program that was looked at last, with its id.
     pub(super) program: Option<(u32, Program)>,
 }
@@ -129,6 +134,7 @@ impl Live {
             reclaimed: clock::monotonic(),
             pen: None,
             measuring: None,
+            behind: None,
             program: None,
         };
         live.refresh_clock()?;
@@ -392,6 +398,7 @@ fn identify(
         mode: "native",
         program_id,
         port: config.port,
+        on_miss: if config.hands_off() { OnMiss::HandOff } else { OnMiss::Refuse },
         mss: config.mss(20),
         addresses: addresses.iter().map(ToString::to_string).collect(),
         attached: clock::from_unix_s(config.attached_unix_s),

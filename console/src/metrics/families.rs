@@ -211,11 +211,19 @@ impl Reading {
 
         let Counters { handshakes, segments_repaired, .. } = *totals;
         let Counters { flows_created, flows_removed, flows_narrowed, .. } = *totals;
+        let Counters { handed_off, handoffs_failed, .. } = *totals;
         for (name, of, help, value) in [
             ("answered", "handshakes", "Handshakes answered with a SYN cookie.", handshakes),
             ("created", "flows", "Flows created.", flows_created),
             ("removed", "flows", "Flows removed because their connection ended.", flows_removed),
             ("narrowed", "flows", "Flows that a router made send smaller packets.", flows_narrowed),
+            ("handed_off", "connections", "Connections given to the server behind.", handed_off),
+            (
+                "handoffs_failed",
+                "connections",
+                "Connections that the kernel would not take.",
+                handoffs_failed,
+            ),
             ("repaired", "segments", "Segments sent again as lost.", segments_repaired),
         ] {
             families.single(name, unit(of), help, value)?;

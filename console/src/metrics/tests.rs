@@ -99,6 +99,8 @@ fn a_parser_of_openmetrics_finds_every_counter_with_help_and_unit() {
         ("zeroserve_created_flows", "flows", "", totals.flows_created),
         ("zeroserve_removed_flows", "flows", "", totals.flows_removed),
         ("zeroserve_narrowed_flows", "flows", "", totals.flows_narrowed),
+        ("zeroserve_handed_off_connections", "connections", "", totals.handed_off),
+        ("zeroserve_handoffs_failed_connections", "connections", "", totals.handoffs_failed),
         ("zeroserve_repaired_segments", "segments", "", totals.segments_repaired),
     ] {
         assert_eq!(families[family]["type"], "counter", "{family}");

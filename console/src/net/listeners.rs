@@ -7,14 +7,20 @@ use std::{
 };
 
 /// A socket that listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListeningSocket {
     /// The address it listens on; unspecified for all.
     pub address: IpAddr,
-    /// Name of a process that has it, where that can be known.
-    pub process: Option<String>,
-    /// The inode of the socket.
     inode: u64,
+}
+
+/// Who listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The socket.
+    pub socket: ListeningSocket,
+    /// Name of a process that has it, where that can be known: only root can look into all.
+    pub process: Option<String>,
 }
 
 /// The first socket that listens on a port for one of these addresses.
@@ -22,8 +28,7 @@ pub struct Listener {
 /// # Errors
 ///
 /// Where the kernel's tables cannot be read.
-pub fn listener(port: u16, addresses: &[IpAddr]) -> io::Result<Option<Listener>> {
-    let mut found = None;
+pub fn socket(port: u16, addresses: &[IpAddr]) -> io::Result<Option<ListeningSocket>> {
     for table in ["tcp", "tcp6"] {
         let path = format!("/proc/thread-self/net/{table}");
         let text = match fs::read_to_string(path) {
@@ -31,10 +36,19 @@ pub fn listener(port: u16, addresses: &[IpAddr]) -> io::Result<Option<Listener>>
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             text => text?,
         };
-        let mut listeners = text.lines().filter_map(|line| parse(line, port));
-        found = found.or_else(|| listeners.find(|one| serves(one.address, addresses)));
+        let mut sockets = text.lines().filter_map(|line| parse(line, port));
+        if let Some(found) = sockets.find(|one| serves(one.address, addresses)) {
+            return Ok(Some(found));
+        }
     }
-    Ok(found.map(|listener| Listener { process: process(listener.inode), ..listener }))
+    Ok(None)
+}
+
+impl ListeningSocket {
+    /// Looks for a process that has the socket.
+    pub fn with_process(self) -> Listener {
+        Listener { socket: self, process: process(self.inode) }
+    }
 }
 
 /// Whether a socket that listens on an address is reached at one of these. One on all IPv6
@@ -44,7 +58,7 @@ fn serves(address: IpAddr, addresses: &[IpAddr]) -> bool {
 }
 
 /// Reads a line of the table, as in `proc_pid_net(5)`, if its socket listens on the port.
-fn parse(line: &str, port: u16) -> Option<Listener> {
+fn parse(line: &str, port: u16) -> Option<ListeningSocket> {
     /// `TCP_LISTEN` in the kernel's `net/tcp_states.h`.
     const LISTENING: &str = "0A";
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -55,7 +69,7 @@ fn parse(line: &str, port: u16) -> Option<Listener> {
     if u16::from_str_radix(local_port, 16).ok()? != port {
         return None;
     }
-    Some(Listener { address: address_from(address)?, process: None, inode: inode.parse().ok()? })
+    Some(ListeningSocket { address: address_from(address)?, inode: inode.parse().ok()? })
 }
 
 /// Reads an address: words of 32 bits in network byte order, each printed as a number of this
@@ -72,7 +86,7 @@ fn address_from(text: &str) -> Option<IpAddr> {
     Some(Ipv6Addr::from(<[u8; 16]>::try_from(words.as_flattened()).ok()?).into())
 }
 
-/// The name of a process that has a socket open. Only root can look into all processes.
+/// The name of a process that has a socket open.
 fn process(inode: u64) -> Option<String> {
     let socket = format!("socket:[{inode}]");
     let has_it = |process: &fs::DirEntry| {
@@ -114,10 +128,10 @@ mod tests {
     fn a_listener_of_this_process_is_found_by_name_at_its_address_only() {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
         let port = socket.local_addr().expect("an address").port();
-        let found = listener(port, &[Ipv4Addr::LOCALHOST.into()]).expect("a table");
+        let at = |address: Ipv4Addr| super::socket(port, &[address.into()]).expect("a table");
+        let found = at(Ipv4Addr::LOCALHOST).expect("a listener").with_process();
         let own = fs::read_to_string("/proc/self/comm").expect("a name");
-        assert_eq!(found.and_then(|found| found.process), Some(own.trim_end().to_owned()));
-        let elsewhere = listener(port, &[Ipv4Addr::new(192, 0, 2, 1).into()]).expect("a table");
-        assert_eq!(elsewhere, None);
+        assert_eq!(found.process.as_deref(), Some(own.trim_end()));
+        assert_eq!(at(Ipv4Addr::new(192, 0, 2, 1)), None);
     }
 }

@@ -8,7 +8,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use zeroserve_shared::route::{Encoding, FixedRoute};
+use zeroserve_shared::{
+    config::OnMiss,
+    route::{Encoding, FixedRoute},
+};
 
 use super::sample::unix_ns;
 use crate::{
@@ -35,6 +38,9 @@ pub struct Start {
     pub program_id: u32,
     /// TCP port answered.
     pub port: u16,
+    /// Whether requests that were not served here went to a server behind.
+    #[serde(default)]
+    pub hands_off: bool,
     /// Largest TCP payload sent.
     pub mss_bytes: u16,
     /// Addresses answered for.
@@ -61,6 +67,7 @@ impl Start {
             mode: identity.mode.to_owned(),
             program_id: identity.program_id,
             port: identity.port,
+            hands_off: identity.on_miss == OnMiss::HandOff,
             mss_bytes: identity.mss,
             addresses: identity.addresses,
             attached: identity.attached,
@@ -82,6 +89,7 @@ impl Start {
                 .unwrap_or("unknown"),
             program_id: start.program_id,
             port: start.port,
+            on_miss: if start.hands_off { OnMiss::HandOff } else { OnMiss::Refuse },
             mss: start.mss_bytes,
             addresses: start.addresses,
             attached: start.attached,

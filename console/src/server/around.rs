@@ -20,6 +20,9 @@ pub struct Surroundings {
     pub nic: Vec<KernelCounter>,
     /// What the kernel's own TCP/IP counts in the network namespace of the interface.
     pub stack: Vec<KernelCounter>,
+    /// Who listens behind the server, on the same port: a process, or [`SOMEBODY`]; none if nobody
+    /// does, or nobody is handed off to.
+    pub listener: Option<String>,
     /// Flows there are, dead ones included until they are cleared away.
     pub flows: Option<Usage>,
     /// Version slots in use.
@@ -44,6 +47,9 @@ pub struct Holder {
     /// Since when, where it is known.
     pub since: Option<SystemTime>,
 }
+
+/// A listener whose process cannot be known.
+pub const SOMEBODY: &str = "somebody";
 
 /// An interface, as far as it can disturb a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use zeroserve_shared::{
+    config::OnMiss,
     counters::RouteHits,
     route::{Encoding, FixedRoute, WHOLE},
 };
@@ -46,6 +47,7 @@ pub(super) fn identity(attached: SystemTime) -> Identity {
         mode: "native",
         program_id: 42,
         port: 80,
+        on_miss: OnMiss::Refuse,
         mss: 1460,
         addresses: vec!["198.18.0.1".into()],
         attached,

@@ -13,7 +13,7 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{config::mapped, flow::Flow, reason::Reason};
 
 use crate::xdp::{
-    burst, clock,
+    burst, clock, front,
     maps::FLOWS,
     stage::{Ending, Ingress, run},
 };
@@ -35,6 +35,9 @@ pub(super) extern "C" fn zeroserve_narrow(context: *mut xdp_md) -> u32 {
             // The kernel has connections, too.
             return Ending::of(Reason::NotTcp);
         };
+        if front::is_handed_off(flow) {
+            return Ending::of(Reason::NotTcp);
+        }
         // SAFETY: the element stays valid for this call; see `run_on` on others who change it.
         take(ingress, unsafe { &mut *flow }, &Quoted { tcp, mss })
     })

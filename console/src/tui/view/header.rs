@@ -61,7 +61,12 @@ fn state(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
     spans.extend(pair("mode", mode, theme::PLAIN));
     spans.extend(pair("program", program.to_string(), theme::PLAIN));
-    spans.extend(pair("port", identity.port.to_string(), theme::PLAIN));
+    let port = format!(
+        "{} → {}",
+        identity.port,
+        identity.misses(model.shown_around.now.listener.as_deref())
+    );
+    spans.extend(pair("port", port, theme::PLAIN));
     spans.extend(pair("up", uptime(model), theme::PLAIN));
     frame.render_widget(Line::from(spans), area);
 }
