@@ -1,6 +1,7 @@
 //! Zeroserve in front of an ordinary server.
 
 use std::{
+    collections::HashMap,
     fs,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     os::{fd::AsRawFd, unix::fs::PermissionsExt},
@@ -288,4 +289,24 @@ pub fn serve_one<T: Send + 'static>(
 /// The SHA-256 of some bytes, as text.
 pub fn digest(bytes: &[u8]) -> String {
     sha256(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A request as a client sends it.
+pub fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: front\r\n\r\n")
+}
+
+/// How many requests each path has in a log.
+///
+/// # Panics
+///
+/// Where one is not of that client, or was not answered with 200.
+pub fn logged(log: &[String], client: &str) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for line in log {
+        let path =
+            line.strip_prefix(&format!("{client} GET ")).and_then(|l| l.strip_suffix(" 200"));
+        *counts.entry(path.expect(line).to_owned()).or_default() += 1;
+    }
+    counts
 }

@@ -10,38 +10,23 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use tungstenite::Message;
-use zeroserve_shared::{config::OnMiss, reason::Reason, refusal::Refusal};
 use zeroserve_tests::{
     Wire,
-    front::{Front, PORT, Plain, connect_from, digest, log, serve_one, tcp_info, wait_until_sent},
+    front::{
+        Front, PORT, Plain, digest, log, logged, request, serve_one, tcp_info, wait_until_sent,
+    },
     lab::{check_books, noise, rendered},
     wire::Impairment,
 };
 use zeroserve_tui::{
     demo::client::Connection,
-    kernel::{Live, MissChoice},
+    kernel::MissChoice,
     net::veth::CLIENT_ADDRESS,
     server::{Change, Server},
 };
 
 /// Bytes of large transfers.
 const LARGE_BYTES: usize = 100 << 20;
-
-/// A request as a client sends it.
-fn request(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: front\r\n\r\n")
-}
-
-/// How many requests each path has in the log, and that all are of that client, answered with 200.
-fn logged(log: &[String], client: &str) -> HashMap<String, usize> {
-    let mut counts = HashMap::new();
-    for line in log {
-        let path =
-            line.strip_prefix(&format!("{client} GET ")).and_then(|l| l.strip_suffix(" 200"));
-        *counts.entry(path.expect(line).to_owned()).or_default() += 1;
-    }
-    counts
-}
 
 #[test]
 fn hot_and_cold_requests_take_turns_on_one_connection_a_thousand_times() -> Result<()> {
@@ -271,127 +256,6 @@ fn the_servers_socket_has_the_options_that_were_negotiated() -> Result<()> {
         assert_eq!(theirs.tcpi_snd_mss, 1460);
         assert_eq!(stream.peer_addr()?.ip().to_canonical(), CLIENT_ADDRESS);
     }
-    Ok(())
-}
-
-#[test]
-fn a_client_that_only_connects_costs_the_server_no_socket() -> Result<()> {
-    let front = Front::new()?;
-    let listener = front.listen()?;
-    let mut live = front.attach(MissChoice::Auto)?;
-    let idle: Vec<_> = (0..100).map(|_| front.connect()).collect::<Result<_>>()?;
-    // One that asks comes behind them, and is the only one that is accepted.
-    let server = serve_one(listener, |stream| Ok(stream.peer_addr()?.port()));
-    let mut asking = front.connect()?;
-    asking.send(request("/cold").as_bytes())?;
-    assert_eq!(server.join().expect("no panic")?, asking.stream().local_addr()?.port());
-    assert_eq!(live.sample()?.totals().handed_off, 1);
-    drop(idle);
-    Ok(())
-}
-
-#[test]
-fn where_the_server_goes_away_clients_are_told_and_when_it_comes_back_it_answers() -> Result<()> {
-    let (hot, cold) = (noise(1, 700), noise(2, 900));
-    let (mut front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("cold", &cold)])?;
-    front.stop_nginx();
-    let mut connection = front.connect()?;
-    for _ in 0..3 {
-        assert_eq!(connection.get("/hot")?.body, hot);
-        let answer = connection.get("/cold")?;
-        assert_eq!((answer.status, answer.header("Retry-After")), (503, Some(&b"2"[..])));
-        assert!(!answer.closes);
-    }
-    let mut posting = front.connect()?;
-    let answer = posting.request("POST", "/cold", "Content-Length: 0\r\n")?;
-    assert_eq!((answer.status, answer.closes), (503, true));
-    let totals = live.sample()?.totals();
-    assert_eq!(totals.refusals[Refusal::NobodyListens as usize], 4);
-    assert_eq!(totals.handed_off, 0);
-    front.start_nginx()?;
-    // The same connection goes on, with the server.
-    assert_eq!(connection.get("/cold")?.body, cold);
-    assert_eq!(live.sample()?.totals().handed_off, 1);
-    Ok(())
-}
-
-#[test]
-fn a_connection_that_was_handed_off_outlives_zeroserve() -> Result<()> {
-    let (hot, cold) = (noise(1, 700), noise(2, 900));
-    let (front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("hot", &hot), ("cold", &cold)])?;
-    let mut connection = front.connect()?;
-    assert_eq!(connection.get("/hot")?.body, hot);
-    assert_eq!(connection.get("/cold")?.body, cold);
-    assert_eq!(live.sample()?.totals().handed_off, 1);
-    drop(live);
-    Live::stop(front.network.interface())?;
-    assert_eq!(connection.get("/cold")?.body, cold);
-    assert_eq!(front.connect()?.get("/hot")?.body, hot);
-    assert_eq!(logged(&front.log(3)?, "198.18.0.2").values().sum::<usize>(), 3);
-    Ok(())
-}
-
-#[test]
-fn a_connection_from_before_stays_with_the_server() -> Result<()> {
-    let (hot, cold) = (noise(1, 700), noise(2, 900));
-    let mut front = Front::new()?;
-    std::fs::write(front.folder.path().join("site/cold"), &cold)?;
-    front.start_nginx()?;
-    let mut connection = front.connect()?;
-    assert_eq!(connection.get("/cold")?.body, cold);
-    let mut live = front.attach(MissChoice::Auto)?;
-    front.publish(&mut live, "hot", &hot)?;
-    assert_eq!(connection.get("/cold")?.body, cold);
-    assert_eq!(connection.get("/hot")?.status, 404, "the server has no such file");
-    let totals = live.sample()?.totals();
-    assert_eq!((totals.requests, totals.handed_off), (0, 0));
-    assert!(totals.reasons[Reason::UnknownConnection as usize] > 0);
-    Ok(())
-}
-
-#[test]
-fn told_to_zeroserve_answers_all_itself() -> Result<()> {
-    let cold = noise(2, 900);
-    let mut front = Front::new()?;
-    std::fs::write(front.folder.path().join("site/cold"), &cold)?;
-    front.start_nginx()?;
-    let mut live = front.attach(MissChoice::Always(OnMiss::Refuse))?;
-    assert_eq!(front.connect()?.get("/cold")?.status, 404);
-    assert_eq!(live.sample()?.totals().handed_off, 0);
-    Ok(())
-}
-
-#[test]
-fn where_nobody_listens_zeroserve_stands_alone_unless_told_otherwise() -> Result<()> {
-    for (choice, status) in [(MissChoice::Auto, 404), (MissChoice::Always(OnMiss::HandOff), 503)] {
-        let front = Front::new()?;
-        let _live = front.attach(choice)?;
-        assert_eq!(front.connect()?.get("/cold")?.status, status, "{choice:?}");
-    }
-    Ok(())
-}
-
-#[test]
-fn a_port_that_comes_again_after_the_server_closed_is_the_servers() -> Result<()> {
-    // What is left of a closed connection (TIME-WAIT) would keep the kernel from taking another one.
-    let cold = noise(2, 900);
-    let (front, mut live) = Front::with_nginx(&[("hot", b"hot")], &[("cold", &cold)])?;
-    let fields = "Connection: close\r\n";
-    let mut first = front.connect()?;
-    let local = first.stream().local_addr()?;
-    assert_eq!(first.request("GET", "/cold", fields)?.body, cold);
-    // The server closes first, so TIME-WAIT is on its side.
-    assert!(first.rest()?.is_empty());
-    let mut second =
-        front.network.client.run(|| connect_from(local, front.address()))?.context("again")?;
-    second.write_all(
-        request("/cold").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes(),
-    )?;
-    let mut answer = Vec::new();
-    second.read_to_end(&mut answer)?;
-    assert!(answer.ends_with(&cold), "{}", answer.escape_ascii());
-    let totals = live.sample()?.totals();
-    assert_eq!((totals.handshakes, totals.handed_off), (1, 1));
     Ok(())
 }
 

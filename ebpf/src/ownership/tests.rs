@@ -1,3 +1,5 @@
+//! Who answers what, by request and by what the kernel has.
+
 use super::*;
 use crate::{
     request::{read, start},
