@@ -111,10 +111,13 @@ pub enum Decision {
 
 /// Whether a request, as far as its first packet goes, is to be answered here if it can be: a
 /// complete GET or HEAD without a body, for a path that leads somewhere, that asks for no other
-/// protocol.
+/// protocol and has nothing that a rule names.
 #[inline(always)]
 pub const fn is_ours(scan: &RequestScan, is_found: bool) -> bool {
-    is_found && !request::has_body(scan) && !request::wants_upgrade(scan)
+    is_found
+        && !request::has_body(scan)
+        && !request::wants_upgrade(scan)
+        && !request::bypasses(scan)
 }
 
 /// Decides about a request that is not to be answered here if somebody listens.
@@ -144,7 +147,7 @@ const fn unserved(scan: &RequestScan, is_found: bool) -> Decision {
     match request::asked(scan) {
         Asked::Refused if request::refusal_number(scan) == METHOD_UNKNOWN => Decision::Unavailable,
         Asked::Incomplete | Asked::Refused => Decision::Answered,
-        Asked::Path if is_found => Decision::Answered,
+        Asked::Path if is_found && !request::bypasses(scan) => Decision::Answered,
         Asked::Path | Asked::Options => Decision::Unavailable,
     }
 }

@@ -19,10 +19,12 @@
 //! | [`list`] | values that are lists of words |
 //! | [`tags`] | lists of entity tags |
 //! | [`range`] | `Range` |
+//! | [`cookies`] | names of cookies, where they matter |
 //! | [`date`] | dates in all three formats |
 //! | [`swar`], [`window`] | eight bytes at a time |
 
 mod characters;
+mod cookies;
 mod date;
 pub(crate) mod field;
 mod host;
@@ -75,6 +77,9 @@ pub(crate) const RANGE_IF_TAG: u16 = 1 << 12;
 
 /// The client offers to go on in another protocol (RFC 9110 section 7.8).
 const UPGRADE: u16 = 1 << 13;
+
+/// It has something that a rule names.
+const BYPASS: u16 = 1 << 14;
 
 // What is being read, in the order in which a request passes through it.
 const START: u8 = 0;
@@ -223,6 +228,12 @@ pub const fn has_body(scan: &RequestScan) -> bool {
 #[inline(always)]
 pub const fn wants_upgrade(scan: &RequestScan) -> bool {
     scan.facts & UPGRADE != 0
+}
+
+/// Whether it has something that a rule of [`RequestScan::bypass`] names.
+#[inline(always)]
+pub const fn bypasses(scan: &RequestScan) -> bool {
+    scan.facts & BYPASS != 0
 }
 
 /// Reads on in a window, where it stands: one byte or more, unless the request has grown too long.

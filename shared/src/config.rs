@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::response::MAX_SEGMENT_BYTES;
+use crate::{bypass::Bypass, response::MAX_SEGMENT_BYTES};
 
 /// Raised by one whenever a shared layout or the meaning of a map changes.
 ///
@@ -17,6 +17,8 @@ pub struct Config {
     pub cookie_key: [u64; 2],
     /// Key of the path hashes, random per attach (see [`crate::path`]).
     pub path_key: [u64; 2],
+    /// Which requests go to the server behind although their path is served here.
+    pub bypass: Bypass,
     /// When the programs were attached, seconds since the Unix epoch.
     pub attached_unix_s: u64,
     /// What to subtract from `CLOCK_TAI` to get UTC, in seconds. The kernel's value, read when
@@ -38,7 +40,7 @@ pub struct Config {
     pub on_miss: u32,
 }
 
-const _: () = crate::size_is::<Config, 72>();
+const _: () = crate::size_is::<Config, 136>();
 
 impl Config {
     /// The largest TCP payload that fits the interface's MTU, in bytes, behind an IP header of so

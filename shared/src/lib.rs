@@ -7,6 +7,7 @@
 //!
 //! | module | what both sides agree on |
 //! |---|---|
+//! | [`bypass`] | which requests go to a server behind although their path is served |
 //! | [`config`] | what the console tells the programs when it attaches them |
 //! | [`counters`] | the counters every CPU keeps, and what they must add up to |
 //! | [`flow`] | one TCP connection that the XDP program owns |
@@ -21,6 +22,7 @@
 //! | [`validator`] | entity tags, as they are compared |
 #![cfg_attr(not(test), no_std)]
 
+pub mod bypass;
 pub mod config;
 pub mod counters;
 pub mod flow;

@@ -12,6 +12,7 @@ use aya::{
     programs::{ProgramError, Xdp, XdpMode, links::FdLink, loaded_programs},
 };
 use zeroserve_shared::{
+    bypass::Bypass,
     config::{ABI, Address, Config, Local, OnMiss},
     map::{DEFAULT_FLOWS, DEFAULT_ROUTES, EGRESS_PROGRAM, FANOUTS, LINK, XDP_PROGRAM},
     route::{FIRST_ROUTE, FixedRoute},
@@ -291,6 +292,7 @@ fn fill_maps(
         mtu: interface.mtu_u16(),
         flags: 0,
         on_miss: on_miss as u32,
+        bypass: Bypass::default(),
     };
     maps.config.set(0, Raw(config), 0).context("cannot write the map CONFIG")?;
     addresses::write(&mut maps.addresses, locals)?;

@@ -1,5 +1,7 @@
 //! Who answers what, by request and by what the kernel has.
 
+use zeroserve_shared::bypass::{Bypass, hash_of};
+
 use super::*;
 use crate::{
     request::{read, start},
@@ -56,6 +58,49 @@ fn only_plain_requests_for_what_is_served_are_answered_here() {
     ];
     for (text, is_served, expected) in cases {
         assert_eq!(judge(text, is_served, Known::Listener), expected, "{}", text.escape_ascii());
+    }
+}
+
+#[test]
+fn what_a_rule_names_is_the_servers_even_if_the_path_is_served() {
+    let bypass = Bypass {
+        headers: [hash_of(b"authorization"), hash_of(b"range"), 0, 0],
+        cookies: [hash_of(b"Session"), hash_of(b"__Host-a"), 0, 0],
+    };
+    let judge = |fields: &str, known, bypass| {
+        let text = format!("GET /a HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        let mut scan = RequestScan::EMPTY;
+        start(&mut scan, [1, 2]);
+        scan.bypass = bypass;
+        // However it is cut into pieces.
+        for piece in text.as_bytes().chunks(5) {
+            read(&mut scan, piece);
+        }
+        assert_eq!(request::asked(&scan), Asked::Path, "{fields}");
+        if is_ours(&scan, SERVED) {
+            Decision::Answered
+        } else {
+            decide(&scan, SERVED, false, true, known)
+        }
+    };
+    for (fields, is_bypassed) in [
+        ("Authorization: Basic x\r\n", true),
+        ("aUTHORIZATION:\r\n", true),
+        ("Range: bytes=0-1\r\n", true),
+        ("Authorisation: x\r\nX-Authorization: x\r\n", false),
+        ("Cookie: Session=1\r\n", true),
+        ("Cookie: a=Session; b=\"x y\";  Session=\r\n", true),
+        ("Cookie: a=1;__Host-a=b=c\r\n", true),
+        ("Cookie: a=1\r\nAccept: x\r\nCookie: Session=2\r\n", true),
+        ("Cookie: session=1; Session2=1; a=Session=; Session\r\n", false),
+        ("Cookie: =; ;; a\r\n", false),
+    ] {
+        let expected = if is_bypassed { Decision::HandedOff } else { Decision::Answered };
+        assert_eq!(judge(fields, Known::Listener, bypass), expected, "{fields}");
+        let expected = if is_bypassed { Decision::Unavailable } else { Decision::Answered };
+        assert_eq!(judge(fields, Known::Nothing, bypass), expected, "{fields}");
+        let without = judge(fields, Known::Listener, Bypass::default());
+        assert_eq!(without, Decision::Answered, "{fields}");
     }
 }
 

@@ -3,14 +3,14 @@
 //! A field that may be there once only, such as `Range`, is ignored when it is there twice; two of
 //! `Host` or two different lengths are refused.
 
-use zeroserve_shared::refusal::Refusal;
+use zeroserve_shared::{bypass, refusal::Refusal};
 
 use super::{
-    AUTHORITY, CHUNKED, CHUNKED_INSIDE, DONE, FIELD_NAME, FIELD_START, FIELD_VALUE, GET, HEAD,
-    HOST_VALUE, HTTP_1_0, LAST_LINE_FEED, LINE_FEED, OPTIONS, RequestScan, VALUE_END,
+    AUTHORITY, BYPASS, CHUNKED, CHUNKED_INSIDE, DONE, FIELD_NAME, FIELD_START, FIELD_VALUE, GET,
+    HEAD, HOST_VALUE, HTTP_1_0, LAST_LINE_FEED, LINE_FEED, OPTIONS, RequestScan, VALUE_END,
     VALUE_SKIPPED,
     characters::is_token,
-    date, host, list, range, refuse,
+    cookies, date, host, list, range, refuse,
     swar::{byte_at, lower, printable, wordy},
     tags,
     window::{word, words},
@@ -41,6 +41,8 @@ pub(crate) const IF_MODIFIED_SINCE: Field = Field(8);
 pub(crate) const IF_UNMODIFIED_SINCE: Field = Field(9);
 pub(crate) const IF_RANGE: Field = Field(10);
 pub(crate) const RANGE: Field = Field(11);
+/// Only where a rule names a cookie.
+const COOKIE: Field = Field(12);
 
 /// Fields that are ignored when they are there more than once.
 const SINGLE: u16 =
@@ -54,6 +56,7 @@ const ACCEPT_FIELD: u8 = ACCEPT_ENCODING.0;
 const MATCH_FIELD: u8 = IF_MATCH.0;
 const NONE_MATCH_FIELD: u8 = IF_NONE_MATCH.0;
 const RANGE_FIELD: u8 = RANGE.0;
+const COOKIE_FIELD: u8 = COOKIE.0;
 
 /// CR and LF, as a word has them.
 const LINE_END: u64 = word(b"\r\n");
@@ -110,7 +113,17 @@ pub(super) fn name(scan: &mut RequestScan, text: u64, left: u32) -> u32 {
 /// After the name of a field.
 #[inline(always)]
 fn end_name(scan: &mut RequestScan) {
-    let field = known(scan);
+    if scan.bypass.headers[0] != 0 {
+        let [one, two, three, ..] = scan.text.words;
+        let name = bypass::hash([one, two, three], u32::from(scan.text_bytes));
+        if bypass::contains(&scan.bypass.headers, name) {
+            scan.facts |= BYPASS;
+        }
+    }
+    let mut field = known(scan);
+    if field == COOKIE && scan.bypass.cookies[0] == 0 {
+        field = OTHER;
+    }
     let bit = field.bit();
     scan.field = field.0;
     scan.phase = 0;
@@ -143,6 +156,7 @@ fn known(scan: &RequestScan) -> Field {
     match scan.text_bytes {
         4 if is!(b"host") => HOST,
         5 if is!(b"range") => RANGE,
+        6 if is!(b"cookie") => COOKIE,
         8 if is!(b"if-match") => IF_MATCH,
         8 if is!(b"if-range") => IF_RANGE,
         10 if is!(b"connection") => CONNECTION,
@@ -239,6 +253,7 @@ pub(super) fn value(scan: &mut RequestScan, text: u64, left: u32) -> u32 {
         ACCEPT_FIELD => list::codings(scan, text, left),
         MATCH_FIELD | NONE_MATCH_FIELD => tags::take(scan, text, left),
         RANGE_FIELD => range::take(scan, byte),
+        COOKIE_FIELD => cookies::take(scan, text, left),
         _ => date_or_tag(scan, text, left),
     }
 }
@@ -251,7 +266,7 @@ pub(super) fn value_end(scan: &mut RequestScan, text: u64, left: u32) -> u32 {
             CONNECTION_FIELD | TRANSFER_FIELD => list::end_word(scan),
             LENGTH_FIELD => list::end_length(scan),
             ACCEPT_FIELD => list::end_coding(scan),
-            MATCH_FIELD | NONE_MATCH_FIELD => {}
+            MATCH_FIELD | NONE_MATCH_FIELD | COOKIE_FIELD => {}
             RANGE_FIELD => range::end(scan),
             _ => {
                 zeroserve_end_text(scan);

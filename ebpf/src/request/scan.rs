@@ -2,7 +2,10 @@
 
 use core::mem::offset_of;
 
-use zeroserve_shared::path::PathHasher;
+use zeroserve_shared::{
+    bypass::{BYPASS_NAMES, Bypass},
+    path::PathHasher,
+};
 
 use super::{START, Text, field, list, swar, window};
 use crate::bounds::opaque;
@@ -89,9 +92,11 @@ pub struct RequestScan {
     pub(super) fault: u8,
     /// Keeps the layout free of padding.
     reserved: u32,
+    /// What it must not have to be answered here.
+    pub bypass: Bypass,
 }
 
-const _: () = zeroserve_shared::size_is::<RequestScan, 560>();
+const _: () = zeroserve_shared::size_is::<RequestScan, 624>();
 const _: () = assert!(offset_of!(RequestScan, text) % 8 == 0 && START == 0);
 
 /// Starts reading a request. In place, because it is large; `levels` and `level_bytes` keep what
@@ -151,6 +156,7 @@ impl RequestScan {
         range: 0,
         fault: 0,
         reserved: 0,
+        bypass: Bypass { headers: [0; BYPASS_NAMES], cookies: [0; BYPASS_NAMES] },
     };
 
     /// Whether a field has been there.

@@ -44,6 +44,12 @@ pub(super) const fn byte_at(word: u64, index: u32) -> u8 {
     (word >> (8 * index)) as u8
 }
 
+/// How many bytes come before the first of this value.
+#[inline(always)]
+pub(super) const fn until(word: u64, byte: u8) -> u32 {
+    before(equal(word, byte))
+}
+
 /// Letters, digits, `-` and `_`: most of what names, hosts and paths are made of.
 #[inline(always)]
 pub(super) const fn wordy(word: u64) -> u32 {

@@ -32,7 +32,7 @@ pub(super) fn choose(
     decision: Decision,
 ) -> bool {
     ingress.scratch.refusal = 0;
-    if !is_found || !prepare(ingress, flow) {
+    if !is_found || decision == Decision::Unavailable || !prepare(ingress, flow) {
         let fixed = match asked {
             _ if decision == Decision::Unavailable => {
                 if asked == Asked::Refused {

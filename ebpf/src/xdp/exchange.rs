@@ -28,7 +28,7 @@ pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
         // It was handed off, and has been forgotten here.
         return Ending::of(Reason::UnknownConnection);
     }
-    request::start(&mut ingress.scratch.request, ingress.config.path_key);
+    begin(ingress);
     let Some(read_bytes) = read(ingress, 0) else {
         return Ending::of(Reason::MalformedHeader);
     };
@@ -76,8 +76,8 @@ pub(super) fn kept_request(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Option
 /// Takes up the reading of a request where it ended, or begins; false if what was read is lost.
 #[inline(always)]
 fn continue_reading(ingress: &mut Ingress<'_>, flow: &Flow) -> bool {
+    begin(ingress);
     let scratch = &mut *ingress.scratch;
-    request::start(&mut scratch.request, ingress.config.path_key);
     if flow.flags & READING == 0 {
         return true;
     }
@@ -90,6 +90,16 @@ fn continue_reading(ingress: &mut Ingress<'_>, flow: &Flow) -> bool {
         request::refuse(&mut scratch.request, Refusal::TooSlow);
     }
     true
+}
+
+/// Begins to read a request.
+#[inline(always)]
+fn begin(ingress: &mut Ingress<'_>) {
+    let config = ingress.config;
+    request::start(&mut ingress.scratch.request, config.path_key);
+    if config.hands_off() {
+        ingress.scratch.request.bypass = config.bypass;
+    }
 }
 
 /// Feeds the payload, from `known_bytes` on, to the parser, and says how many bytes it took.
