@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use tungstenite::Message;
+use zeroserve_shared::bypass::{Bypass, hash_of};
 use zeroserve_tests::{
     Wire,
     front::{
@@ -256,6 +257,25 @@ fn the_servers_socket_has_the_options_that_were_negotiated() -> Result<()> {
         assert_eq!(theirs.tcpi_snd_mss, 1460);
         assert_eq!(stream.peer_addr()?.ip().to_canonical(), CLIENT_ADDRESS);
     }
+    Ok(())
+}
+
+#[test]
+fn requests_that_a_rule_names_go_to_the_server() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, 900));
+    let (front, mut live) = Front::with_nginx(&[("file", &hot)], &[("file", &cold)])?;
+    let headers = [hash_of(b"authorization"), 0, 0, 0];
+    live.set_bypass(Bypass { headers, cookies: [hash_of(b"session"), 0, 0, 0] })?;
+    for (fields, body) in [
+        ("", &hot),
+        ("Authorization: Basic eA==\r\n", &cold),
+        ("Cookie: theme=dark; session=1\r\n", &cold),
+        ("Cookie: theme=dark\r\n", &hot),
+    ] {
+        let mut connection = front.connect()?;
+        assert_eq!(connection.request("GET", "/file", fields)?.body, body, "{fields}");
+    }
+    assert_eq!(live.sample()?.totals().handed_off, 2);
     Ok(())
 }
 

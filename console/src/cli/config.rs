@@ -11,7 +11,7 @@ pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
         ConfigCommand::Print => return Ok(output::text(EXAMPLE)?),
         ConfigCommand::Check { file, output } => (file, output.json),
     };
-    let (site, _) = serve::look_through(&Config::read(file)?)?;
+    let (site, ..) = serve::look_through(&Config::read(file)?)?;
     let rendered: Vec<_> = site.render().collect();
     if json {
         let routes: Vec<Value> = rendered.iter().map(document).collect();

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use zeroserve_shared::{config::OnMiss, route::FixedRoute};
+use zeroserve_shared::{bypass::Bypass, config::OnMiss, route::FixedRoute};
 
 use super::{Failure, arguments::ServeArguments, limits::LimitArguments, output};
 use crate::{
@@ -31,13 +31,13 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
 
 /// What is to be served, beside the answer to what is not there. Looked through before anything is
 /// attached for what cannot be served.
-pub(super) fn look_through(config: &Config) -> Result<(Site, Rendered), Failure> {
+pub(super) fn look_through(config: &Config) -> Result<(Site, Rendered, Bypass), Failure> {
     let site = Site::of(config)?;
     let not_found = match &site.not_found {
         Some(file) => Rendered::not_found(file)?,
         None => Rendered::fixed(FixedRoute::NotFound),
     };
-    Ok((site, not_found))
+    Ok((site, not_found, config.bypass.names))
 }
 
 /// Opens the server of an interface, and attaches it before if there is none. Says whether it did.
@@ -86,9 +86,10 @@ fn check_limits(limits: &LimitArguments, identity: &Identity) -> Result<(), Fail
 /// Publishes a site, with a progress bar where somebody watches.
 pub(super) fn publish(
     live: &mut Live,
-    (site, not_found): &(Site, Rendered),
+    (site, not_found, bypass): &(Site, Rendered, Bypass),
     json: bool,
 ) -> Result<Published, Failure> {
+    live.set_bypass(*bypass)?;
     live.answer(FixedRoute::NotFound, not_found)?;
     let files = site.render();
     let watched = !json && io::stderr().is_terminal();

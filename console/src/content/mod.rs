@@ -22,7 +22,7 @@ pub mod render;
 pub mod reply;
 pub mod site;
 
-pub use config::{Config, ConfigError, ResponseArguments, SiteArguments};
+pub use config::{BypassRules, Config, ConfigError, ResponseArguments, SiteArguments};
 pub use fields::{Field, FieldError};
 pub use path::{PathError, RoutePath};
 pub use redirect::{Redirect, RedirectError};

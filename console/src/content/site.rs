@@ -109,6 +109,7 @@ impl Site {
                 skipped.push(format!("{file} is hidden by what the config has at {path}"));
             }
         }
+        sources.retain(|path, _| !config.bypass.leaves(path));
         let route = |(path, source)| {
             let options = config.options_for(&path);
             SiteRoute { path, source, options }

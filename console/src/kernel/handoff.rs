@@ -12,11 +12,12 @@ use aya::{
 };
 use aya_obj::btf::BtfKind;
 use zeroserve_shared::{
-    config::OnMiss,
+    bypass::Bypass,
+    config::{Config, OnMiss},
     map::{HANDOFF_FUNCTION, HANDOFF_LINK, HANDOFF_PLACEHOLDER, HANDOFF_PROGRAM},
 };
 
-use super::attach::AttachError;
+use super::{attach::AttachError, live::Live, maps::Raw, pins::Lock};
 use crate::{net::listeners, server::SOMEBODY};
 
 /// What this kernel lacks of what the handoff needs.
@@ -134,6 +135,23 @@ pub(super) fn attach(ebpf: &mut Ebpf, interface: &str, folder: &Path) -> anyhow:
     let link = FdLink::try_from(link).context("this kernel has no links for tc programs")?;
     link.pin(folder.join(HANDOFF_LINK)).context("cannot pin the link of the handoff program")?;
     Ok(())
+}
+
+impl Live {
+    /// Says which requests go to the server behind although their path is served here.
+    ///
+    /// # Errors
+    ///
+    /// Where the maps cannot be written, for instance because the server was stopped.
+    pub fn set_bypass(&mut self, bypass: Bypass) -> anyhow::Result<()> {
+        if self.config.bypass == bypass {
+            return Ok(());
+        }
+        // Under the lock and from what is there now, because publishing writes there too.
+        let _lock = Lock::acquire(&self.folder).context("cannot lock the server's folder")?;
+        self.config = Config { bypass, ..self.maps.config()? };
+        self.maps.config.set(0, Raw(self.config), 0).context("cannot write the map CONFIG")
+    }
 }
 
 #[cfg(test)]

@@ -49,9 +49,9 @@ const RECLAIM_EVERY: Duration = Duration::from_secs(5);
 
 /// A running server. Dropping it leaves the server running.
 pub struct Live {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     pub(super) identity: Identity,
-    config: Config,
+    pub(super) config: Config,
     pub(super) maps: Maps,
     pub(super) link: Link,
     pub(super) view: View,

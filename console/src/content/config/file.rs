@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
 
-use super::{Config, Rule};
+use super::{Config, Rule, bypass::BypassTable};
 use crate::content::{
     fields::{Field, Fields},
     path::{RoutePath, parse_host},
@@ -30,6 +30,7 @@ pub(super) struct Document {
     redirects: Vec<RedirectTable>,
     replies: Vec<ReplyTable>,
     hosts: BTreeMap<String, HostTable>,
+    bypass: BypassTable,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +103,7 @@ impl Document {
             }
             config.hosts.push((host, folder.join(root)));
         }
+        config.bypass = self.bypass.check().map_err(|error| format!("[bypass]: {error}"))?;
         check_paths(&config)?;
         Ok(config)
     }
@@ -124,14 +126,24 @@ fn fields(
 }
 
 fn rule(table: RuleTable) -> Result<Rule, String> {
-    let (host, glob) = match table.r#match.strip_prefix("//") {
+    let (host, glob) = pattern(&table.r#match)?;
+    Ok(Rule {
+        compress: table.compress,
+        fields: fields(table.cache_control, &table.headers)?,
+        ..Rule::without_wishes(host, glob)
+    })
+}
+
+/// Reads a pattern for paths, perhaps of one host only.
+pub(super) fn pattern(text: &str) -> Result<(Option<String>, GlobMatcher), String> {
+    let (host, glob) = match text.strip_prefix("//") {
         Some(rest) => {
             let slash =
                 rest.find('/').ok_or("a host is followed by a path, as in //a.example/**")?;
             let (host, glob) = rest.split_at(slash);
             (Some(parse_host(host).map_err(|error| error.to_string())?), glob)
         }
-        None => (None, &*table.r#match),
+        None => (None, text),
     };
     if !glob.starts_with('/') {
         return Err(format!("the pattern must begin with '/', as in /**/{glob}"));
@@ -140,12 +152,7 @@ fn rule(table: RuleTable) -> Result<Rule, String> {
         .literal_separator(true)
         .build()
         .map_err(|error| error.kind().to_string())?;
-    Ok(Rule {
-        host,
-        glob: glob.compile_matcher(),
-        compress: table.compress,
-        fields: fields(table.cache_control, &table.headers)?,
-    })
+    Ok((host, glob.compile_matcher()))
 }
 
 fn redirect(table: &RedirectTable) -> Result<(RoutePath, Redirect), String> {

@@ -3,9 +3,11 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `arguments` | the options of the command line that say the same |
+//! | `bypass` | what goes to the server behind even if it could be served here |
 //! | `file` | the keys of a config file, and what may stand behind them |
 
 mod arguments;
+mod bypass;
 mod file;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,10 @@ use std::{
 
 use globset::GlobMatcher;
 
-pub use self::arguments::{ResponseArguments, SiteArguments};
+pub use self::{
+    arguments::{ResponseArguments, SiteArguments},
+    bypass::BypassRules,
+};
 use super::{
     FieldError, ResponseOptions, RoutePath, fields::Fields, redirect::Redirect, reply::Reply,
 };
@@ -50,6 +55,8 @@ pub struct Config {
     pub everywhere: ResponseOptions,
     /// What holds for some paths.
     pub rules: Vec<Rule>,
+    /// What goes to the server behind even if it could be served here.
+    pub bypass: BypassRules,
 }
 
 impl Default for Config {
@@ -63,6 +70,7 @@ impl Default for Config {
             replies: Vec::new(),
             everywhere: ResponseOptions::default(),
             rules: Vec::new(),
+            bypass: BypassRules::default(),
         }
     }
 }
@@ -154,6 +162,11 @@ impl Config {
 }
 
 impl Rule {
+    /// A rule that says nothing but which paths it holds for.
+    fn without_wishes(host: Option<String>, glob: GlobMatcher) -> Self {
+        Self { host, glob, compress: None, fields: Fields::default() }
+    }
+
     fn holds_for(&self, path: &RoutePath) -> bool {
         (self.host.is_none() || self.host.as_deref() == path.host())
             && self.glob.is_match(path.path())

@@ -1,5 +1,7 @@
 //! What a config means, and what a person reads who has made a mistake in one.
 
+use zeroserve_shared::bypass::hash_of;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, String> {
@@ -57,9 +59,32 @@ fn the_example_is_read_and_means_what_it_says() {
 }
 
 #[test]
+fn what_bypasses_is_named_and_its_paths_are_left_out() {
+    let config = parse(EXAMPLE).expect("the example");
+    let names = config.bypass.names;
+    assert_eq!(names.headers, [hash_of(b"authorization"), 0, 0, 0]);
+    assert_eq!(names.cookies, [hash_of(b"session"), 0, 0, 0]);
+    let leaves = |path: &str| config.bypass.leaves(&path.parse().expect("a path"));
+    assert!(leaves("/api/v1/x") && leaves("//a.example/api/x") && !leaves("/apis/x"));
+    for (text, complaint) in [
+        (
+            "[bypass]\nheaders = ['a', 'b', 'c', 'd', 'e']",
+            "[bypass]: headers: there can be 4 names",
+        ),
+        ("[bypass]\ncookies = ['a b']", "[bypass]: cookies: \"a b\" is no name"),
+        ("[bypass]\npaths = ['api']", "[bypass]: api: the pattern must begin with '/'"),
+        ("[bypass]\nheader = ['a']", "did you mean `headers`?"),
+    ] {
+        assert!(error(text).contains(complaint), "{}", error(text));
+    }
+}
+
+#[test]
 fn every_key_is_in_the_example() {
     // serde names all keys that it knows when it meets one that it does not.
-    for table in ["", "[[rules]]\n", "[[redirects]]\n", "[[replies]]\n", "[hosts.a]\n"] {
+    for table in
+        ["", "[[rules]]\n", "[[redirects]]\n", "[[replies]]\n", "[hosts.a]\n", "[bypass]\n"]
+    {
         let message = error(&format!("{table}nonsense = 1"));
         let known = message.split('`').skip(3).step_by(2);
         let mut count = 0;
