@@ -17,7 +17,7 @@ use zeroserve_shared::{
     map::{HANDOFF_FUNCTION, HANDOFF_LINK, HANDOFF_PLACEHOLDER, HANDOFF_PROGRAM},
 };
 
-use super::{attach::AttachError, live::Live, maps::Raw, pins::Lock};
+use super::{attach::AttachError, live::Live, maps::Raw, pins::Lock, sys::Link};
 use crate::{net::listeners, server::SOMEBODY};
 
 /// What this kernel lacks of what the handoff needs.
@@ -135,6 +135,14 @@ pub(super) fn attach(ebpf: &mut Ebpf, interface: &str, folder: &Path) -> anyhow:
     let link = FdLink::try_from(link).context("this kernel has no links for tc programs")?;
     link.pin(folder.join(HANDOFF_LINK)).context("cannot pin the link of the handoff program")?;
     Ok(())
+}
+
+/// Takes the program off its interface, if it is on one.
+pub(super) fn detach(folder: &Path) {
+    if let Ok(link) = Link::open(&folder.join(HANDOFF_LINK)) {
+        // It may be gone already, with the interface.
+        let _ = link.detach();
+    }
 }
 
 impl Live {

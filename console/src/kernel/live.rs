@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, bail};
 use zeroserve_shared::{
     config::{ABI, Config, OnMiss},
-    map::{HANDOFF_LINK, LINK},
+    map::LINK,
     route::{FIRST_ROUTE, FixedRoute},
 };
 
@@ -21,7 +21,7 @@ use super::{
     addresses,
     attach::{self, AttachError, AttachOptions},
     capabilities::{self, NotPermitted},
-    clock, detail,
+    clock, detail, handoff,
     ledger::Ledger,
     maps::{Maps, Raw},
     observe,
@@ -218,10 +218,7 @@ impl Live {
             }
         }
         // After the XDP program, which relies on it.
-        if let Ok(link) = Link::open(&folder.join(HANDOFF_LINK)) {
-            // It is gone already with the interface.
-            let _ = link.detach();
-        }
+        handoff::detach(&folder);
         pins::remove(&folder).map_err(|error| not_stopped(&folder, error))
     }
 
