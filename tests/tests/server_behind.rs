@@ -3,6 +3,10 @@
 use std::io::{Read, Write};
 
 use anyhow::{Context, Result};
+use nix::{
+    libc,
+    sys::socket::{setsockopt, sockopt},
+};
 use zeroserve_shared::{config::OnMiss, reason::Reason, refusal::Refusal};
 use zeroserve_tests::{
     front::{Front, connect_from, logged, request, serve_one},
@@ -131,5 +135,33 @@ fn a_port_that_comes_again_after_the_server_closed_is_the_servers() -> Result<()
     assert!(answer.ends_with(&cold), "{}", answer.escape_ascii());
     let totals = live.sample()?.totals();
     assert_eq!((totals.handshakes, totals.handed_off), (1, 1));
+    Ok(())
+}
+
+#[test]
+fn a_port_that_comes_again_after_the_server_reset_is_nobodys() -> Result<()> {
+    // The client closes without a word, so its flow is still there when it comes again.
+    let front = Front::new()?;
+    let server = serve_one(front.listen()?, |mut stream| {
+        stream.read_exact(&mut [0; 4])?;
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        Ok(setsockopt(&stream, sockopt::Linger, &linger)?)
+    });
+    let mut live = front.attach(MissChoice::Always(OnMiss::HandOff))?;
+    front.publish(&mut live, "hot", b"here")?;
+    let mut first = front.connect()?;
+    let local = first.stream().local_addr()?;
+    first.send(request("/cold").as_bytes())?;
+    let reset = first.receive(true).expect_err("the server resets").kind();
+    assert_eq!(reset, std::io::ErrorKind::ConnectionReset);
+    server.join().expect("no panic")?;
+    drop(first);
+    let mut second =
+        front.network.client.run(|| connect_from(local, front.address()))?.context("again")?;
+    second.write_all(request("/hot").as_bytes())?;
+    let mut answer = [0; 12];
+    second.read_exact(&mut answer)?;
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert_eq!(live.sample()?.totals().requests, 1);
     Ok(())
 }

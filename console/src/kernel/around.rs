@@ -6,7 +6,7 @@ use std::{borrow::Cow, fs, io, net::IpAddr, net::Ipv6Addr, net::SocketAddr, time
 use anyhow::Context as _;
 use zeroserve_shared::{
     config::OnMiss,
-    flow::{Flow, FlowKey, RECOVERING},
+    flow::{Flow, FlowKey, HANDED, RECOVERING},
     map::LINK,
 };
 
@@ -208,6 +208,7 @@ fn flow_info(key: &FlowKey, flow: &Flow, now: Duration) -> FlowInfo {
     let client = SocketAddr::new(address, u16::from_be_bytes(key.remote_port));
     let is_sending = !flow.version.is_none();
     let state = match (is_sending, flow.flags & RECOVERING != 0) {
+        _ if flow.window_shift & HANDED != 0 => FlowState::HandedOff,
         (true, true) => FlowState::Recovering,
         (true, false) => FlowState::Sending,
         (false, _) => FlowState::Idle,

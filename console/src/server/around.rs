@@ -141,6 +141,8 @@ pub enum FlowState {
     Sending,
     /// Waiting for the next request.
     Idle,
+    /// The server behind has the connection.
+    HandedOff,
 }
 
 impl FlowState {
@@ -150,6 +152,7 @@ impl FlowState {
             Self::Recovering => "recovering",
             Self::Sending => "sending",
             Self::Idle => "idle",
+            Self::HandedOff => "handed",
         }
     }
 }

@@ -96,6 +96,7 @@ pub(super) extern "C" fn zeroserve_pass(context: *mut xdp_md, flow: *mut Flow) -
 
 #[inline(always)]
 fn pass(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+    flow.touched_ms = ingress.scratch.tick.now_ms;
     match ownership::look(flow, ingress.scratch.segment.flags) {
         Handed::Passes => {}
         Handed::PassesAndForgotten => connection::remove(ingress),

@@ -250,9 +250,12 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
             if ingress.config.hands_off() && front::known(ingress) == Known::Connection {
                 return Ending::of(Reason::HandedOff);
             }
-            if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key)
-                && !front::is_handed_off(flow)
-            {
+            if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
+                if front::is_handed_off(flow) {
+                    // The kernel does not have it any more, as was just seen.
+                    connection::remove(ingress);
+                    return Ending(handshake::zeroserve_answer(ingress.context));
+                }
                 // SAFETY: the element stays valid for this call.
                 let admission = connection::admit(ingress.scratch, unsafe { &*flow });
                 if admission != Admission::Begins {

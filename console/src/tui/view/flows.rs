@@ -109,14 +109,14 @@ fn flow_line(model: &Model, flow: &FlowInfo, width: usize) -> Line<'static> {
     let (sign, style) = match flow.state {
         FlowState::Recovering => ("◆", theme::WARNING),
         FlowState::Sending => ("●", theme::GOOD),
-        FlowState::Idle => ("·", theme::FAINT),
+        FlowState::Idle | FlowState::HandedOff => ("·", theme::FAINT),
     };
     let route = model.route(flow.route).map_or(String::new(), |info| match &info.name {
         RouteName::Path(path) => path.as_str().to_owned(),
         RouteName::Fixed(answer) => answer.status().to_string(),
     });
     let bytes = |bytes: u32| match flow.state {
-        FlowState::Idle => format::NONE.to_owned(),
+        FlowState::Idle | FlowState::HandedOff => format::NONE.to_owned(),
         _ => format::bytes(bytes.into()),
     };
     Line::from(vec![
