@@ -117,15 +117,17 @@ pub fn survey(flow: &mut Flow, work: &mut Work) {
 /// only to be answered is shorter.
 #[inline(always)]
 fn is_needless(arrival: &Arrival) -> bool {
-    let [first, others @ ..] = &arrival.blocks;
+    let blocks = &arrival.blocks;
+    let first = blocks[0];
     let bytes = distance(first.right, first.left);
     let mut is_known = distance(arrival.acknowledgment, first.right) >= 0;
-    let mut count = 1;
-    for other in others {
-        is_known |= (count < arrival.block_count)
+    let mut index = 1;
+    while index < MAX_BLOCKS {
+        let other = blocks[index];
+        is_known |= (index < arrival.block_count as usize)
             & (distance(first.left, other.left) >= 0)
             & (distance(other.right, first.right) >= 0);
-        count += 1;
+        index += 1;
     }
     (arrival.block_count > 0) & (bytes > MAX_PROBE_BYTES) & is_known
 }
