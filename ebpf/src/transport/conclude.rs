@@ -156,7 +156,8 @@ fn last_segment(plan: &Plan, mss: u32) -> Range {
 /// Decides how much of the request is acknowledged with this burst.
 ///
 /// All of it if the burst is one segment that brings all that is missing, because then both share
-/// their fate. Otherwise as large a part as has been delivered of the response, but never the last byte: as
+/// their fate; not if anything else is in the burst, which would bring the acknowledgment alone.
+/// Otherwise as large a part as has been delivered of the response, but never the last byte: as
 /// long as it is open the client's timer runs, and every byte more resets its back-off.
 #[inline(always)]
 pub(super) fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
@@ -167,7 +168,8 @@ pub(super) fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
         return;
     }
     let whole = Range { start: delivered as u32, end: flow.response_bytes };
-    if plan.ranges[0] == whole && whole.segments(flow.mss as u32) == 1 {
+    let is_alone = plan.ranges[1].is_empty() || plan.ranges[1] == whole;
+    if is_alone && plan.ranges[0] == whole && whole.segments(flow.mss as u32) == 1 {
         flow.acknowledged = flow.receive_next;
         if flow.flags & CLOSE != 0 {
             if flow.flags & FIN_SENT == 0 {

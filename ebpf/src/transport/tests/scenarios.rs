@@ -1,8 +1,14 @@
 //! Transfers under conditions named one by one.
 
 use proptest::prelude::*;
+use zeroserve_shared::flow::Flow;
 
-use super::{MSS, world::World};
+use super::{MSS, REQUEST_BYTES, world::World};
+use crate::{
+    descriptor::Range,
+    transport::{Arrival, BACKLOG, RECEIVE_WINDOW, Work, acknowledge, begin, plan},
+    wire::options::{MAX_BLOCKS, SackBlock},
+};
 
 /// A path on which loss is rare enough to name each frame.
 const SHORT_US: u64 = 100;
@@ -281,4 +287,36 @@ fn segments_that_are_overtaken_do_not_slow_a_transfer_down_for_long() {
         times_us.sort_unstable();
         assert!(times_us[19] < clean_us * 3 / 2, "{round_trip_us} us: {clean_us}, {times_us:?}");
     }
+}
+
+/// Further requests wait for the answer, so its last byte follows it. Where that arrives and the answer
+/// does not, only the client's timer can tell. It hung for ever once.
+#[test]
+fn what_only_makes_a_client_answer_leaves_its_timer_running() {
+    let window = u32::from(RECEIVE_WINDOW);
+    let mut flow = Flow {
+        mss: MSS,
+        receive_next: REQUEST_BYTES,
+        peer_window: window,
+        flags: BACKLOG,
+        ..Flow::default()
+    };
+    begin(&mut flow, 924, 0);
+    let mut work = Work::default();
+    plan(&mut flow, &mut work);
+    let whole = Range { start: 0, end: 924 };
+    assert_eq!(work.plan.ranges[..2], [whole, Range { start: 923, end: 924 }]);
+    assert_ne!(flow.acknowledged, flow.receive_next);
+    work.arrival = Arrival {
+        acknowledgment: flow.send_unacknowledged,
+        window,
+        blocks: [SackBlock { left: 923, right: 924 }; MAX_BLOCKS],
+        block_count: 1,
+        now_ms: 300,
+        repeats: true,
+        ..Arrival::default()
+    };
+    acknowledge(&mut flow, &work.arrival);
+    plan(&mut flow, &mut work);
+    assert_eq!(work.plan.ranges[0], whole);
 }
