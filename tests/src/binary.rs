@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    os::fd::OwnedFd,
+    os::fd::{AsRawFd as _, OwnedFd},
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, LazyLock, Mutex},
@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use escargot::{CargoBuild, CargoRun};
 use nix::{
+    errno::Errno,
     libc,
     pty::{Winsize, openpty},
     sys::signal::{Signal, kill},
@@ -71,15 +72,22 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a command on a terminal of 24 rows and 80 columns.
+    /// Starts a command on a terminal of 80 columns and 24 rows.
     ///
     /// # Errors
     ///
     /// Where the command cannot be started.
-    pub fn start(mut command: Command) -> Result<Self> {
-        let (rows, columns) = (24, 80);
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let pty = openpty(Some(&size), None)?;
+    pub fn start(command: Command) -> Result<Self> {
+        Self::sized(command, 80, 24)
+    }
+
+    /// Starts a command on a terminal of some size.
+    ///
+    /// # Errors
+    ///
+    /// Where the command cannot be started.
+    pub fn sized(mut command: Command, columns: u16, rows: u16) -> Result<Self> {
+        let pty = openpty(Some(&window(columns, rows)), None)?;
         let ours = File::from(pty.master);
         let stdio = |fd: &OwnedFd| fd.try_clone().map(Stdio::from);
         command.stdin(stdio(&pty.slave)?).stdout(stdio(&pty.slave)?).stderr(stdio(&pty.slave)?);
@@ -106,7 +114,36 @@ impl Terminal {
     ///
     /// Where the thread that reads the screen panicked.
     pub fn contents(&self) -> String {
-        self.screen.lock().expect("no panic with the lock held").screen().contents()
+        self.look(vt100::Screen::contents)
+    }
+
+    /// Looks at the screen, with its colours.
+    ///
+    /// # Panics
+    ///
+    /// Where the thread that reads the screen panicked.
+    pub fn look<T>(&self, at: impl FnOnce(&vt100::Screen) -> T) -> T {
+        at(self.screen.lock().expect("no panic with the lock held").screen())
+    }
+
+    /// Makes the terminal another size, as somebody who drags its window does.
+    ///
+    /// # Errors
+    ///
+    /// Where the terminal is gone.
+    ///
+    /// # Panics
+    ///
+    /// Where the thread that reads the screen panicked.
+    pub fn resize(&mut self, columns: u16, rows: u16) -> Result<()> {
+        let mut screen = self.screen.lock().expect("no panic with the lock held");
+        screen.screen_mut().set_size(rows, columns);
+        // SAFETY: TIOCSWINSZ reads one `winsize` from the pointer, which is to a whole one that
+        // lives until the call returns; the descriptor is open as long as `keyboard` is.
+        let done = unsafe {
+            libc::ioctl(self.keyboard.as_raw_fd(), libc::TIOCSWINSZ, &window(columns, rows))
+        };
+        Ok(Errno::result(done).map(drop)?)
     }
 
     /// Types.
@@ -143,6 +180,10 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn window(columns: u16, rows: u16) -> Winsize {
+    Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
 /// Makes the terminal on standard input the controlling one, as a login does.

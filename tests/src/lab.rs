@@ -21,7 +21,7 @@ use zeroserve_tui::{
     content::{Rendered, RoutePath, Site},
     demo::{PrivateServer, client::Connection},
     kernel::Live,
-    net::Namespace,
+    net::{Namespace, PrivateNetwork},
     server::{Change, RouteInfo, RouteName, Server},
 };
 
@@ -232,6 +232,21 @@ pub fn run(namespace: &Namespace, program: &str, arguments: &[&str]) -> Result<(
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{program} {}: {errors}", arguments.join(" "));
     Ok(())
+}
+
+/// Packets that the client's end of a network has handed to the server's.
+///
+/// # Errors
+///
+/// Where the kernel does not say.
+pub fn packets_sent(network: &PrivateNetwork) -> Result<u64> {
+    let name = &network.veth.client;
+    let table = network.client.run(|| std::fs::read_to_string("/proc/thread-self/net/dev"))??;
+    let line = table.lines().find_map(|line| line.trim_start().strip_prefix(name.as_str()));
+    let fields = line.and_then(|line| line.strip_prefix(':')).unwrap_or_default();
+    // Eight fields about receiving come first; the tenth is the number of packets sent.
+    let sent = fields.split_whitespace().nth(9).and_then(|field| field.parse().ok());
+    sent.with_context(|| format!("no {name} in\n{table}"))
 }
 
 /// Has the server on an interface answer for addresses in a VLAN, or one in another, as the console

@@ -5,7 +5,7 @@ use zeroserve_shared::{counters::RouteHits, route::FixedRoute};
 use zeroserve_tests::{
     Lab,
     binary::wait_until,
-    lab::{check_books, noise},
+    lab::{check_books, noise, packets_sent},
 };
 use zeroserve_tui::server::Server;
 
@@ -68,7 +68,7 @@ fn misses_are_counted_for_the_fixed_route_that_answers_them() -> Result<()> {
 fn every_packet_that_clients_send_is_counted_in_and_out() -> Result<()> {
     let mut lab = Lab::new()?;
     lab.publish("/file", &noise(1, 300_000))?;
-    let before = interface_packets(&lab)?;
+    let before = packets_sent(&lab.server.network)?;
     let counted_before = lab.totals()?.packets_in;
     for _ in 0..10 {
         let mut connection = lab.connect()?;
@@ -78,22 +78,11 @@ fn every_packet_that_clients_send_is_counted_in_and_out() -> Result<()> {
     }
     // Closing goes on for a moment after the last connection was dropped.
     wait_until("every packet is counted", || {
-        let received = interface_packets(&lab)? - before;
+        let received = packets_sent(&lab.server.network)? - before;
         let counted = lab.totals()?.packets_in - counted_before;
         assert!(counted <= received, "{counted} packets were counted, {received} received");
         Ok(counted == received && received > 100)
     })?;
     check_books(&lab.totals()?);
     Ok(())
-}
-
-/// Packets that the client's end has handed to the server's.
-fn interface_packets(lab: &Lab) -> Result<u64> {
-    let name = &lab.server.network.veth.client;
-    let table = lab.client().run(|| std::fs::read_to_string("/proc/thread-self/net/dev"))??;
-    let line = table.lines().find_map(|line| line.trim_start().strip_prefix(name.as_str()));
-    let fields = line.and_then(|line| line.strip_prefix(':')).unwrap_or_default();
-    // Eight fields about receiving come first; the tenth is the number of packets sent.
-    let sent = fields.split_whitespace().nth(9).and_then(|field| field.parse().ok());
-    Ok(sent.unwrap_or_default())
 }
