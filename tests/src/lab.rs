@@ -25,7 +25,7 @@ use zeroserve_tui::{
     server::{Change, RouteInfo, RouteName, Server},
 };
 
-use crate::{require_program, require_root};
+use crate::{binary::wait_until, require_program, require_root};
 
 /// Media type of what tests publish.
 const CONTENT_TYPE: &str = "application/octet-stream";
@@ -247,6 +247,25 @@ pub fn packets_sent(network: &PrivateNetwork) -> Result<u64> {
     // Eight fields about receiving come first; the tenth is the number of packets sent.
     let sent = fields.split_whitespace().nth(9).and_then(|field| field.parse().ok());
     sent.with_context(|| format!("no {name} in\n{table}"))
+}
+
+/// Packets that were sent before the server was attached: those that it has not counted, at a moment
+/// in which nothing is sent. The kernel looks for neighbours and routers when it likes.
+///
+/// # Errors
+///
+/// Where the kernel does not say, or there is no such moment.
+pub fn packets_sent_before(
+    network: &PrivateNetwork,
+    mut counted: impl FnMut() -> Result<u64>,
+) -> Result<u64> {
+    let mut before = 0;
+    wait_until("a moment in which nothing is sent", || {
+        let (sent, counted) = (packets_sent(network)?, counted()?);
+        before = sent.saturating_sub(counted);
+        Ok(counted <= sent && packets_sent(network)? == sent)
+    })?;
+    Ok(before)
 }
 
 /// Has the server on an interface answer for addresses in a VLAN, or one in another, as the console

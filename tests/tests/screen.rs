@@ -8,7 +8,7 @@ use nix::sys::socket::{setsockopt, sockopt::Linger};
 use zeroserve_tests::{
     Host,
     binary::{Terminal, wait_until},
-    lab::{noise, packets_sent},
+    lab::{noise, packets_sent, packets_sent_before},
 };
 use zeroserve_tui::kernel::AttachOptions;
 
@@ -110,18 +110,6 @@ fn wait_for_count(
         .with_context(|| format!("{name} is not {expected} on\n{}", terminal.contents()))
 }
 
-/// How many packets the client's end had sent before the server was attached.
-fn packets_before(host: &Host) -> Result<u64> {
-    let mut before = None;
-    wait_until("a moment in which nothing is sent", || {
-        let sent = packets_sent(&host.network)?;
-        let counted = host.json(&["status", "IFACE"])?["totals"]["packets_in"].as_u64();
-        before = counted.and_then(|counted| sent.checked_sub(counted));
-        Ok(before.is_some() && packets_sent(&host.network)? == sent)
-    })?;
-    before.context("it was just there")
-}
-
 /// What each route has, with the answers that no route has.
 fn check_routes(terminal: &Terminal) -> Result<()> {
     for (_, times, _, name) in ASKED {
@@ -139,7 +127,10 @@ fn what_the_screen_says_is_what_was_sent() -> Result<()> {
     host.write("site/docs/guide.html", &noise(2, 9_000))?;
     host.write("site/large.bin", &noise(3, LARGE_BYTES))?;
     host.json(&["serve", "IFACE", "--root", "DIR/site"])?;
-    let before = packets_before(&host)?;
+    let before = packets_sent_before(&host.network, || {
+        let status = host.json(&["status", "IFACE"])?;
+        status["totals"]["packets_in"].as_u64().context("no packets_in")
+    })?;
     let mut terminal = Terminal::sized(host.console(&["IFACE"]), 200, 50)?;
     terminal.wait_for("SERVING")?;
     let large_bytes = send(&host)?;

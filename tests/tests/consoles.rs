@@ -1,0 +1,56 @@
+//! Two consoles of one server: the second only reads, says who may write, and may write in its turn.
+
+use anyhow::{Result, ensure};
+use nix::sys::signal::Signal;
+use zeroserve_tests::{
+    Host,
+    binary::{self, Terminal, wait_until},
+};
+
+#[test]
+fn a_second_console_only_reads_until_the_first_is_gone() -> Result<()> {
+    let host = Host::new()?;
+    host.write("site/a.txt", b"a few words")?;
+    host.json(&["serve", "IFACE", "--root", "DIR/site"])?;
+    let open = |user: &str| {
+        let mut command = host.console(&["IFACE"]);
+        command.env("SUDO_USER", user);
+        Terminal::start(command)
+    };
+    let mut first = open("anna")?;
+    first.wait_for("a.txt")?;
+    let mut second = open("boris")?;
+    second.wait_for("READ-ONLY: anna")?;
+    second.keys("d")?;
+    second.wait_for("read-only: anna (process")?;
+    ensure!(!first.contents().contains("READ-ONLY"));
+
+    // Each hears what the other does.
+    first.keys("d")?;
+    first.wait_for("Remove this?")?;
+    first.keys("y")?;
+    first.wait_for("removed /a.txt")?;
+    second.wait_for("changed elsewhere: removed /a.txt")?;
+    ensure!(host.connect()?.get("/a.txt")?.status == 404);
+
+    // Killed, so that nothing but the kernel gives its pen back.
+    binary::send(&first.child, Signal::SIGKILL)?;
+    first.child.wait()?;
+    second.wait_for("anna has let go of the pen")?;
+    wait_until("the second may write", || Ok(!second.contents().contains("READ-ONLY")))?;
+    let file = host.write("other.txt", b"other words")?;
+    second.keys("a")?;
+    second.wait_for("Publish a file")?;
+    second.keys(&format!("\x1b[200~{}\x1b[201~", file.display()))?;
+    second.wait_for("11 B")?;
+    second.keys("\r")?;
+    second.wait_for("Publish under which path?")?;
+    second.keys("\r")?;
+    second.wait_for("Publish this?")?;
+    second.keys("y")?;
+    second.wait_for("added /other.txt")?;
+    ensure!(host.connect()?.get("/other.txt")?.body == b"other words");
+    second.keys("qs")?;
+    ensure!(second.child.wait()?.success());
+    Ok(())
+}
