@@ -15,6 +15,7 @@ mod screens;
 mod sights;
 mod soak;
 mod styles;
+mod sums;
 
 use std::{
     collections::VecDeque,
