@@ -155,7 +155,9 @@ fn the_table_is_as_large_as_promised_and_names_every_case_once() -> Result<()> {
     }
     let counted: HashSet<_> =
         table.cases.iter().filter_map(|case| case.counts.as_deref()).collect();
-    for refusal in Refusal::ALL.iter().filter(|refusal| **refusal != Refusal::TooSlow) {
+    // These two need time to pass, and a server behind: see `flows.rs` and `server_behind.rs`.
+    let elsewhere = [Refusal::TooSlow, Refusal::NobodyListens];
+    for refusal in Refusal::ALL.iter().filter(|refusal| !elsewhere.contains(refusal)) {
         assert!(counted.contains(refusal.name()), "no case is refused as {}", refusal.name());
     }
     Ok(())
