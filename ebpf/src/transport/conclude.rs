@@ -123,18 +123,15 @@ fn push_spare(plan: &mut Plan, spare: Range, mss: u32) {
     }
 }
 
-/// So many bytes that the client has; none if there are not so many. At the beginning of a response
-/// those that it has as soon as anything of it arrives.
+/// So many bytes that the client has; none if there are not so many, and so none with the first window
+/// of a response, which has no room for more (RFC 6928).
 ///
 /// Not the last that it has acknowledged: Linux answers what lies wholly before that at once and by
 /// itself (`tcp_validate_incoming`), but what ends just there together with all else that came while
 /// its reader kept the socket (`tcp_backlog_ack_defer`, since 6.7).
 #[inline(always)]
 fn known(delivered: u32, bytes: u32) -> Range {
-    if delivered == 0 {
-        return Range { start: 0, end: bytes };
-    }
-    let end = delivered - 1;
+    let end = delivered.saturating_sub(1);
     Range { start: end.saturating_sub(bytes), end: if end < bytes { 0 } else { end } }
 }
 
