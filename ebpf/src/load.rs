@@ -12,6 +12,8 @@
 
 pub mod frame;
 pub mod islands;
+#[cfg(test)]
+mod tests;
 
 use zeroserve_shared::load::{Connection, EMPTY_HASH, Fault, ISLANDS, Island, habit, state};
 
@@ -66,6 +68,8 @@ pub enum Step {
     Finish,
     /// Open the next connection.
     Open,
+    /// Reset what the server takes for the connection; the next SYN opens it.
+    Refuse,
     /// Give up the connection.
     Fail(Fault),
 }
@@ -75,6 +79,10 @@ pub enum Step {
 pub enum Place {
     /// It carries nothing that has to be looked at.
     Judged(Step),
+    /// It carries nothing new, and is acknowledged so that the server learns it.
+    Duplicate,
+    /// Something before it is missing, and the server is told so.
+    Gap,
     /// It carries the next bytes of the response, after so many that are known already: see
     /// [`deliver`].
     Next(u32),
@@ -118,11 +126,11 @@ pub fn receive(connection: &mut Connection, arrival: &Arrival) -> Place {
     let known = distance(connection.receive_next, arrival.sequence);
     if known < 0 {
         remember(&mut connection.islands, Island { start: arrival.sequence, end });
-        return Place::Judged(Step::Acknowledge);
+        return Place::Gap;
     }
     if !after(end, connection.receive_next) {
         let closes = arrival.has(FIN) && end == connection.receive_next;
-        return Place::Judged(if closes { finish(connection) } else { Step::Acknowledge });
+        return if closes { Place::Judged(finish(connection)) } else { Place::Duplicate };
     }
     if connection.state != state::ASKED {
         return Place::Judged(Step::Fail(Fault::TooLong));
@@ -146,8 +154,15 @@ fn reset(connection: &mut Connection, arrival: &Arrival) -> Step {
 /// The answer to the SYN.
 #[inline(always)]
 fn opened(connection: &mut Connection, arrival: &Arrival) -> Step {
-    if !arrival.has(SYN) || arrival.acknowledgment != connection.send_next {
+    if arrival.acknowledgment != connection.send_next {
+        // RFC 9293 section 3.10.7.3: it remembers another connection between these ends.
+        return Step::Refuse;
+    }
+    if !arrival.has(SYN) {
         return Step::Nothing;
+    }
+    if connection.habit == habit::FLOOD {
+        return Step::Open;
     }
     connection.receive_next = arrival.sequence.wrapping_add(1);
     Step::Ask
@@ -263,6 +278,12 @@ pub fn ask(
 pub fn acknowledge(connection: &mut Connection) -> Departure {
     connection.unacknowledged = 0;
     Departure { sequence: connection.send_next, flags: ACK, asks: false }
+}
+
+/// Resets what the server takes for the connection, going by a segment of that.
+#[inline(always)]
+pub fn refuse(arrival: &Arrival) -> Departure {
+    Departure { sequence: arrival.acknowledgment, flags: RST, asks: false }
 }
 
 /// Closes.

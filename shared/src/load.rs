@@ -58,6 +58,9 @@ pub struct Settings {
     pub slot_mask: u32,
     /// One response in so many is checked to its last byte: a power of two less one.
     pub sample_mask: u32,
+    /// The tuple of the first slot's first connection. The bits of the slot are zero. Another for
+    /// each load, so that what the server remembers of the last one is not in the way.
+    pub first_tuple: u32,
     /// Where the server listens, in host byte order.
     pub port: u16,
     /// The largest payload that the client offers to take.
@@ -70,7 +73,7 @@ pub struct Settings {
     pub closes: u8,
 }
 
-const _: () = crate::size_is::<Settings, 40>();
+const _: () = crate::size_is::<Settings, 44>();
 
 /// A request and what must come back.
 #[repr(C)]
@@ -138,8 +141,10 @@ pub mod state {
 pub mod habit {
     /// Each response is followed by the next request.
     pub const STEADY: u8 = 0;
-    /// It asks when it is ordered to.
+    /// It asks once, and then when it is ordered to.
     pub const ORDERED: u8 = 1;
+    /// The answer to its SYN is followed by the next SYN, from another port: a flood.
+    pub const FLOOD: u8 = 2;
 }
 
 /// One connection of the client. Sequence numbers are in host byte order and wrap.
@@ -262,6 +267,10 @@ pub struct Tally {
     pub response_bytes: u64,
     /// Connections that the server accepted.
     pub connections: u64,
+    /// SYNs of a flood that were answered.
+    pub floods: u64,
+    /// Orders to ask that found the connection busy.
+    pub misses: u64,
     /// Segments that came, orders and strays included.
     pub segments_in: u64,
     /// Segments that were sent.
@@ -353,6 +362,8 @@ pub mod order {
     pub const REST: u32 = 4;
     /// Reset the connection.
     pub const RESET: u32 = 5;
+    /// Open a connection, with the habit [`FLOOD`](super::habit::FLOOD).
+    pub const OPEN_FLOOD: u32 = 6;
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 //! | [`host`] | a private network with nothing attached, for the binary to be used in |
 //! | [`binary`] | the console's binary, also on a terminal |
 //! | [`browser`] | a browser without a window |
+//! | [`compare`] | servers side by side under the load generator |
 //! | [`transfer`] | a transfer that goes on while something else happens |
 //! | [`nginx`] | a server to compare with |
 //! | [`traces`] | what a server or a demo could leave behind |
@@ -24,6 +25,7 @@ pub mod bench;
 pub mod binary;
 pub mod browser;
 pub mod cases;
+pub mod compare;
 pub mod differential;
 pub mod exchange;
 pub mod fetch;

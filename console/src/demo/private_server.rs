@@ -26,13 +26,23 @@ impl PrivateServer {
     ///
     /// Where the kernel refuses.
     pub fn start(name: &str) -> Result<(Live, Self)> {
+        Self::start_with(name, |_| {})
+    }
+
+    /// As [`PrivateServer::start`], with other limits.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses.
+    pub fn start_with(name: &str, adjust: impl FnOnce(&mut AttachOptions)) -> Result<(Live, Self)> {
         let network = PrivateNetwork::create(name)?;
         let interface = network.interface().to_owned();
         let pins = Undo::new({
             let interface = interface.clone();
             move || remove_pins(&interface)
         });
-        let options = AttachOptions::new(interface);
+        let mut options = AttachOptions::new(interface);
+        adjust(&mut options);
         let live = network.server.run(|| Live::attach(&options))??;
         Ok((live, Self { _pins: pins, network }))
     }

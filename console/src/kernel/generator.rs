@@ -1,5 +1,7 @@
 //! The load generator's program and its maps.
 
+use std::ops::Range;
+
 use anyhow::{Context, Result};
 use aya::{
     EbpfLoader,
@@ -67,14 +69,14 @@ impl Generator {
         Ok(Self { _ebpf: ebpf, connections, tally, latency })
     }
 
-    /// The connections, by slot.
+    /// The connections of some slots.
     ///
     /// # Errors
     ///
     /// Where the map cannot be read.
-    pub fn connections(&self) -> Result<Vec<Connection>> {
-        let count = self.connections.capacity()? as usize;
-        Ok(self.connections.read(count).context("cannot read the connections")?.1)
+    pub fn connections(&self, slots: Range<u32>) -> Result<Vec<Connection>> {
+        let read = self.connections.read_after(slots.start.checked_sub(1), slots.len());
+        Ok(read.context("cannot read the connections")?.1)
     }
 
     /// What was counted, summed over the CPUs.

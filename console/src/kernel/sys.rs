@@ -99,10 +99,19 @@ where
 
     /// Reads the first `limit` elements: keys, and for each key its value or values.
     pub(super) fn read(&self, limit: usize) -> io::Result<(Vec<K>, Vec<V>)> {
+        self.read_after(None, limit)
+    }
+
+    /// Reads the next `limit` elements after that of a key, in an array whose keys are indices.
+    pub(super) fn read_after(
+        &self,
+        index: Option<u32>,
+        limit: usize,
+    ) -> io::Result<(Vec<K>, Vec<V>)> {
         let (mut all_keys, mut all_values) = (Vec::new(), Vec::new());
         let mut batch = BATCH_ELEMENTS;
         // Arrays keep the last key here, hashes the number of a bucket: four bytes either way.
-        let (mut from, mut to) = (None::<u32>, 0u32);
+        let (mut from, mut to) = (index, 0u32);
         while all_keys.len() < limit {
             let wanted = batch.min(limit - all_keys.len());
             let mut keys = vec![K::new_zeroed(); wanted];

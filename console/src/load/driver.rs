@@ -2,13 +2,15 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    ops::Range,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use zeroserve_shared::load::{
-    ADDRESS_BITS, CHOICES_COUNT, Connection, Fault, MAX_SLOTS, Settings, Tally, order, state,
+    ADDRESS_BITS, CHOICES_COUNT, Connection, Fault, MAX_SLOTS, Settings, TUPLE_BITS, Tally, order,
+    state,
 };
 
 use super::{
@@ -18,7 +20,7 @@ use super::{
     threads::{self, Thread},
 };
 use crate::{
-    kernel::Generator,
+    kernel::{Generator, PassThrough},
     net::{PrivateNetwork, neighbours, veth::SERVER_ADDRESS},
 };
 
@@ -27,14 +29,18 @@ const CLIENTS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 128);
 
 /// How often connections are looked after.
 const TICK: Duration = Duration::from_millis(50);
+/// How often requests are sent where their rate is given.
+const PACE: Duration = Duration::from_micros(50);
 /// How many ticks nothing happens before something is sent again, at first: 200 ms, as Linux has
 /// it. Each time it doubles.
 const PATIENCE_TICKS: u32 = 4;
-/// How many orders are sent before the program has had time for them: half of what a veth pair
-/// queues.
-const ORDERS_AT_ONCE: usize = 128;
+/// How many orders are sent before the program has had time for them: a quarter of what a veth
+/// pair queues.
+const ORDERS_AT_ONCE: usize = 64;
+/// How many connections are opened before others are.
+const OPENED_AT_ONCE: usize = 64;
 /// How long a load may take to open all its connections.
-const OPENING: Duration = Duration::from_secs(30);
+const OPENING: Duration = Duration::from_secs(120);
 
 /// What is to be done to the server.
 #[derive(Clone, Debug)]
@@ -47,6 +53,13 @@ pub struct Plan {
     pub choices: Vec<u32>,
     /// How many connections ask at the same time.
     pub connections: u32,
+    /// How many requests are sent in a second; none for as many as are answered. Connections take
+    /// turns; a request whose connection is busy is not sent, but counted.
+    pub rate: Option<u32>,
+    /// How many further connections only ever send SYNs, the next as soon as one is answered.
+    pub flood: u32,
+    /// How many further connections ask once and then stay idle.
+    pub idle: u32,
     /// Whether each request has a connection of its own.
     pub closes: bool,
     /// One response in so many, a power of two, is checked to its last byte.
@@ -96,6 +109,11 @@ pub struct Driver {
     generator: Generator,
     orders: Orders,
     connections: u32,
+    flood: u32,
+    idle: u32,
+    rate: Option<u32>,
+    /// The connection that asks next, where they are told when.
+    next: u32,
     watched: Vec<Watched>,
     server: Vec<Thread>,
     client: Thread,
@@ -121,10 +139,17 @@ impl Driver {
     /// Where the server does not answer as expected, or the kernel refuses.
     pub fn start(network: &mut PrivateNetwork, plan: &Plan, threads: &[Thread]) -> Result<Self> {
         ensure!(plan.connections > 0, "there is nothing to do without connections");
-        let slots = plan.connections.next_power_of_two();
+        let all = plan.connections + plan.flood + plan.idle;
+        let slots = all.next_power_of_two();
         ensure!(slots <= MAX_SLOTS, "there can be {MAX_SLOTS} connections");
         let address = SocketAddr::new(SERVER_ADDRESS.into(), plan.port);
         let (requests, closes) = (&plan.requests, plan.closes);
+        let if_index = network.veth.client_index;
+        if network.veth.pass_through.is_none() {
+            // An earlier load had its program there.
+            let program = network.client.run(|| PassThrough::attach(if_index))??;
+            network.veth.pass_through = Some(program);
+        }
         let targets = network.client.run(|| target::learn(address, requests, closes))??;
         let choices: Vec<u32> =
             plan.choices.iter().copied().cycle().take(CHOICES_COUNT as usize).collect();
@@ -134,9 +159,8 @@ impl Driver {
             "every choice is one of the requests"
         );
         let link = neighbours::introduce(network, CLIENTS, 32 - ADDRESS_BITS as u8)?;
-        let settings = settings(plan, link, slots);
+        let settings = settings(plan, link, slots)?;
         network.veth.pass_through = None;
-        let if_index = network.veth.client_index;
         let generator =
             network.client.run(|| Generator::attach(if_index, settings, &targets, &choices))??;
         let client = threads::thread_of(&network.client, &network.veth.client)?;
@@ -147,26 +171,48 @@ impl Driver {
         server.push(packets);
         let if_index = network.veth.server_index;
         let orders = network.server.run(|| Orders::open(if_index, [link[1], link[0]]))??;
-        let watched = vec![Watched::default(); plan.connections as usize];
-        let connections = plan.connections;
-        let mut driver = Self { generator, orders, connections, watched, server, client };
+        let watched = vec![Watched::default(); all as usize];
+        let Plan { connections, flood, idle, rate, .. } = *plan;
+        let next = 0;
+        let mut driver = Self {
+            generator,
+            orders,
+            connections,
+            flood,
+            idle,
+            rate,
+            next,
+            watched,
+            server,
+            client,
+        };
         driver.open()?;
         Ok(driver)
     }
 
-    /// Opens all connections.
+    /// Opens all connections, the idle ones first.
     fn open(&mut self) -> Result<()> {
         let began = Instant::now();
-        loop {
-            let missing = self.look_after()?;
-            if missing == 0 {
-                return Ok(());
-            }
-            let tally = self.generator.tally()?;
-            if tally.faults.iter().any(|count| *count > 0) || began.elapsed() > OPENING {
-                bail!("{missing} connections could not be opened: {tally:?}");
+        let active = self.connections + self.flood;
+        // A few at a time: what a server has not accepted yet it keeps in a queue, and drops what
+        // that has no room for.
+        let windows = |slots: Range<u32>| {
+            let end = slots.end;
+            slots
+                .step_by(OPENED_AT_ONCE)
+                .map(move |slot| slot..end.min(slot + OPENED_AT_ONCE as u32))
+        };
+        for slots in windows(active..active + self.idle).chain(windows(0..active)) {
+            while self.look_after(slots.clone())? > 0 {
+                let tally = self.generator.tally()?;
+                if tally.faults.iter().any(|count| *count > 0) || began.elapsed() > OPENING {
+                    bail!("not all connections could be opened: {tally:?}");
+                }
+                // Orders need no answer, so nothing tells when they have been obeyed.
+                thread::sleep(TICK / 50);
             }
         }
+        Ok(())
     }
 
     /// Lets it run for a while and says what happened.
@@ -178,8 +224,29 @@ impl Driver {
         let (tally, latency) = (self.generator.tally()?, self.generator.latency()?);
         let (server, client) = (self.server_time()?, self.client.run_time()?);
         let began = Instant::now();
+        let (mut asked, mut looked) = (0, Duration::ZERO);
+        let obeyed = |tally: &Tally| tally.requests + tally.misses;
+        let obeyed_before = obeyed(&tally);
         while began.elapsed() < duration {
-            self.look_after()?;
+            let elapsed = began.elapsed();
+            if elapsed - looked >= TICK {
+                looked = elapsed;
+                self.look_after(0..self.connections + self.flood)?;
+            }
+            let Some(rate) = self.rate else {
+                thread::sleep(TICK.min(duration.saturating_sub(elapsed)));
+                continue;
+            };
+            let due = (elapsed.as_secs_f64() * f64::from(rate)) as u64;
+            // More than a few that wait would fill the queue that responses come through.
+            let obeyed = obeyed(&self.generator.tally()?) - obeyed_before;
+            let due = due.min(asked.max(obeyed + ORDERS_AT_ONCE as u64));
+            for _ in asked..due {
+                self.orders.send(order::ASK, self.next)?;
+                self.next = (self.next + 1) % self.connections;
+            }
+            asked = due;
+            thread::sleep(PACE);
         }
         let duration = began.elapsed();
         let (server, client) = (self.server_time()? - server, self.client.run_time()? - client);
@@ -192,50 +259,56 @@ impl Driver {
         self.server.iter().map(|thread| thread.run_time()).sum()
     }
 
-    /// Opens connections that are closed, has repeated what was not answered, and waits for a
-    /// tick. Returns how many connections were closed.
-    fn look_after(&mut self) -> Result<usize> {
-        let connections = self.generator.connections()?;
-        let mut closed = 0;
-        let mut sent = 0;
-        for slot in 0..self.connections {
-            let connection = &connections[slot as usize];
+    /// Opens connections that are closed, and has repeated what was not answered. Returns how many
+    /// were not open yet.
+    fn look_after(&mut self, slots: Range<u32>) -> Result<usize> {
+        let connections = self.generator.connections(slots.clone())?;
+        let (mut missing, mut sent) = (0, 0);
+        for (slot, connection) in slots.zip(&connections) {
+            let is_flood = (self.connections..self.connections + self.flood).contains(&slot);
+            let is_open = !matches!(connection.state, state::CLOSED | state::OPENING);
+            missing += usize::from(!is_open && !is_flood);
             let what = if connection.state == state::CLOSED {
-                closed += 1;
-                Some(order::OPEN_STEADY)
+                missing += usize::from(is_flood);
+                self.opening(slot)
             } else if self.watched[slot as usize].is_overdue(connection) {
-                Some(order::REPEAT)
+                order::REPEAT
             } else {
-                None
+                continue;
             };
-            if let Some(what) = what {
-                self.orders.send(what, slot)?;
-                sent += 1;
-                if sent % ORDERS_AT_ONCE == 0 {
-                    thread::sleep(Duration::from_millis(1));
-                }
-            }
-        }
-        // Orders need no answer, so nothing tells when they have been obeyed.
-        thread::sleep(if closed > 0 { TICK / 10 } else { TICK });
-        Ok(closed)
-    }
-
-    /// Resets all connections, so that the server has not to wait for them.
-    fn close(&mut self) -> Result<()> {
-        for slot in 0..self.connections {
-            self.orders.send(order::RESET, slot)?;
-            if slot as usize % ORDERS_AT_ONCE == ORDERS_AT_ONCE - 1 {
+            self.orders.send(what, slot)?;
+            sent += 1;
+            if sent % ORDERS_AT_ONCE == 0 {
                 thread::sleep(Duration::from_millis(1));
             }
         }
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(1) {
-            let connections = self.generator.connections()?;
-            if connections.iter().all(|connection| connection.state == state::CLOSED) {
-                return Ok(());
+        Ok(missing)
+    }
+
+    /// The order that opens a connection.
+    fn opening(&self, slot: u32) -> u32 {
+        if slot >= self.connections + self.flood {
+            order::OPEN_ORDERED
+        } else if slot >= self.connections {
+            order::OPEN_FLOOD
+        } else if self.rate.is_some() {
+            order::OPEN_ORDERED
+        } else {
+            order::OPEN_STEADY
+        }
+    }
+
+    /// Resets all connections, so that the server has not to keep them. Twice, because nobody
+    /// acknowledges a reset.
+    fn close(&mut self) -> Result<()> {
+        for _ in 0..2 {
+            for slot in 0..self.watched.len() as u32 {
+                self.orders.send(order::RESET, slot)?;
+                if slot as usize % ORDERS_AT_ONCE == ORDERS_AT_ONCE - 1 {
+                    thread::sleep(Duration::from_millis(1));
+                }
             }
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(TICK);
         }
         Ok(())
     }
@@ -266,23 +339,25 @@ impl Watched {
     }
 }
 
-fn settings(plan: &Plan, link: [[u8; 6]; 2], slots: u32) -> Settings {
+fn settings(plan: &Plan, link: [[u8; 6]; 2], slots: u32) -> Result<Settings> {
+    let random = getrandom::u32().map_err(|error| anyhow!("no random numbers: {error}"))?;
     // Two bytes in front, so that the words lie as the program writes them.
     let mut header = [0u8; 16];
     header[2..14].copy_from_slice(link.as_flattened());
     header[14..].copy_from_slice(&0x0800u16.to_be_bytes());
-    Settings {
+    Ok(Settings {
         link: zerocopy::transmute!(header),
         server: SERVER_ADDRESS.octets(),
         client: CLIENTS.octets(),
         slot_mask: slots - 1,
         sample_mask: plan.sample_every.next_power_of_two() - 1,
+        first_tuple: random & ((1 << TUPLE_BITS) - 1) & !(slots - 1),
         port: plan.port,
         mss: 1460,
         window: u16::MAX,
-        window_shift: 2,
+        window_shift: 0,
         closes: u8::from(plan.closes),
-    }
+    })
 }
 
 fn difference(later: &Tally, earlier: &Tally) -> Tally {

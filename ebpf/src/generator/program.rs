@@ -31,6 +31,8 @@ struct Client<'a> {
     settings: &'a Settings,
     tally: &'a mut Tally,
     frame: &'a mut Frame,
+    /// The time, once it has been asked for: reading the clock costs as much as all else here.
+    now_ns: u64,
 }
 
 /// Entered for every packet that the client's end receives.
@@ -50,18 +52,12 @@ pub(crate) fn zeroserve_load(context: XdpContext) -> u32 {
     if !read {
         return XDP_PASS;
     }
-    let mut client = Client { packet, settings, tally, frame };
+    let mut client = Client { packet, settings, tally, frame, now_ns: 0 };
     match client.frame.kind(client.settings) {
         Kind::Order(what, slot) => client.obey(what, slot),
         Kind::Segment(tuple) => client.receive(tuple),
         Kind::Other => XDP_PASS,
     }
-}
-
-#[inline(always)]
-fn now_ns() -> u64 {
-    // SAFETY: the helper takes no arguments and always succeeds.
-    unsafe { bpf_ktime_get_ns() }
 }
 
 #[inline(always)]
@@ -74,26 +70,42 @@ fn connection_at(slot: u32) -> Option<&'static mut Connection> {
 
 impl Client<'_> {
     #[inline(always)]
+    fn now_ns(&mut self) -> u64 {
+        if self.now_ns == 0 {
+            // SAFETY: the helper takes no arguments and always succeeds.
+            self.now_ns = unsafe { bpf_ktime_get_ns() };
+        }
+        self.now_ns
+    }
+
+    #[inline(always)]
     fn obey(&mut self, what: u32, slot: u32) -> u32 {
         let Some(connection) = connection_at(slot) else {
             return XDP_DROP;
         };
         match (what, connection.state) {
-            (order::OPEN_STEADY | order::OPEN_ORDERED, state::CLOSED) => {
-                let is_steady = what == order::OPEN_STEADY;
-                connection.habit = if is_steady { habit::STEADY } else { habit::ORDERED };
-                if connection.tuple & self.settings.slot_mask != slot {
-                    connection.tuple = slot;
+            (order::OPEN_STEADY | order::OPEN_ORDERED | order::OPEN_FLOOD, state::CLOSED) => {
+                connection.habit = match what {
+                    order::OPEN_STEADY => habit::STEADY,
+                    order::OPEN_ORDERED => habit::ORDERED,
+                    _ => habit::FLOOD,
+                };
+                if connection.tuple == 0 {
+                    connection.tuple = self.settings.first_tuple | slot;
                 }
                 self.take(connection, Step::Open)
             }
             (order::ASK, state::IDLE) => self.take(connection, Step::Ask),
+            (order::ASK, _) => {
+                self.tally.misses += 1;
+                XDP_DROP
+            }
             (order::REST, _) => {
                 connection.habit = habit::ORDERED;
                 XDP_DROP
             }
             (order::REPEAT, _) => self.repeat(connection),
-            (order::RESET, open) if open != state::CLOSED => self.give_up(connection),
+            (order::RESET, _) if connection.tuple != 0 => self.give_up(connection),
             _ => XDP_DROP,
         }
     }
@@ -134,12 +146,23 @@ impl Client<'_> {
         let was_opening = connection.state == state::OPENING;
         let step = match load::receive(connection, &arrival) {
             Place::Judged(step) => step,
+            Place::Duplicate => {
+                self.tally.duplicates += 1;
+                Step::Acknowledge
+            }
+            Place::Gap => {
+                self.tally.gaps += 1;
+                Step::Acknowledge
+            }
             Place::Next(known) => {
                 let (offset, bytes) = (payload_offset + known, arrival.payload_bytes - known);
                 self.read(connection, &arrival, offset, bytes)
             }
         };
-        self.tally.connections += u64::from(was_opening && matches!(step, Step::Ask));
+        if was_opening {
+            self.tally.connections += u64::from(matches!(step, Step::Ask));
+            self.tally.floods += u64::from(matches!(step, Step::Open));
+        }
         self.take(connection, step)
     }
 
@@ -183,8 +206,7 @@ impl Client<'_> {
         }
         self.tally.responses += 1;
         self.tally.response_bytes += u64::from(connection.response_bytes);
-        let now_ns = now_ns();
-        note_latency(now_ns.wrapping_sub(connection.began_ns));
+        note_latency(self.now_ns().wrapping_sub(connection.began_ns));
         load::complete(connection, arrival, self.settings.closes != 0)
     }
 
@@ -194,10 +216,11 @@ impl Client<'_> {
             Step::Nothing => return XDP_DROP,
             Step::Fail(fault) => return self.fail(connection, fault),
             Step::Acknowledge => load::acknowledge(connection),
+            Step::Refuse => load::refuse(&self.frame.arrival()),
             Step::Finish => load::close(connection),
             Step::Open => {
                 let next = connection.tuple.wrapping_add(self.settings.slot_mask).wrapping_add(1);
-                load::open(connection, next & ((1 << TUPLE_BITS) - 1), now_ns())
+                load::open(connection, next & ((1 << TUPLE_BITS) - 1), self.now_ns())
             }
             Step::Ask => return self.ask(connection),
         };
@@ -220,7 +243,7 @@ impl Client<'_> {
         connection.target = *choice;
         connection.samples = u8::from(number as u32 & self.settings.sample_mask == 0);
         let closes = self.settings.closes != 0;
-        let departure = load::ask(connection, target.request_bytes, closes, now_ns());
+        let departure = load::ask(connection, target.request_bytes, closes, self.now_ns());
         self.send(connection, &departure, target)
     }
 

@@ -1,0 +1,187 @@
+//! Compares this server with others under the load generator, in one run and on the same machine.
+//! A benchmark: it measures and prints. It fails where an answer was wrong, never because of a
+//! time.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Parser;
+use serde_json::{Value, json};
+use zeroserve_tests::{
+    compare::{Context, Name, Report, Server, Workload, report::Results, site::Site, workloads},
+    require_root,
+};
+use zeroserve_tui::load::{Driver, Measured, threads::Thread};
+
+/// How long a load runs before it is measured.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+const METHOD: &str = "\
+Each server has two network namespaces and a veth pair of its own. The client is an XDP program at
+the client's end: it answers each response with the next request, checks every status and length,
+and each byte of one response in 64. Threaded NAPI: a kernel thread for each end of the pair, the
+client's on one CPU, the server's and its worker on the other. CPU ns: CPU time of the server's
+threads for each request, that of packets included. nginx: tests/nginx.conf, one worker; its packets
+are segments of at most 1500 bytes, as those of any server whose client has an XDP program. The
+client's window is 64 KB. Servers take turns in every round; figures are medians, +- is half of the
+distance from the least to the most. ratio: requests per core, over those of the last server.";
+
+/// Compares servers under the load generator, in network namespaces of their own.
+#[derive(Parser)]
+struct Options {
+    /// Workloads; all if none is named
+    #[arg(value_name = "WORKLOAD")]
+    workloads: Vec<String>,
+    /// Print what workloads there are
+    #[arg(long)]
+    list: bool,
+    /// Servers, the last being the one that others are compared with
+    #[arg(long, value_delimiter = ',', default_value = "zeroserve,nginx")]
+    servers: Vec<Name>,
+    /// How often each server is measured under each workload
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// How long each measurement lasts
+    #[arg(long, default_value_t = 2.0, value_name = "S")]
+    seconds: f64,
+    /// The CPU of the client
+    #[arg(long, default_value_t = 0, value_name = "CPU")]
+    client_cpu: usize,
+    /// The CPU of the servers; that of the client, too, to see what one core does
+    #[arg(long, default_value_t = 1, value_name = "CPU")]
+    server_cpu: usize,
+    /// Where to write everything as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    if options.list {
+        for workload in workloads::WORKLOADS {
+            println!("{:14} {}", workload.name, workload.about);
+        }
+        return Ok(());
+    }
+    require_root();
+    ensure!((0.1..=60.0).contains(&options.seconds), "a measurement lasts 0.1 to 60 seconds");
+    let chosen = chosen(&options.workloads)?;
+    let site = Site::create()?;
+    // What looks after the load is not to disturb the servers.
+    Thread::of(0).pin(options.client_cpu)?;
+    // Before nginx starts, which inherits the limit.
+    let idle_connections = workloads::idle_connections()?;
+    let servers = options.servers.iter().map(|name| {
+        Server::start(*name, &site, options.server_cpu).with_context(|| name.text().to_owned())
+    });
+    let mut servers: Vec<Server> = servers.collect::<Result<_>>()?;
+    let about = about(&options, idle_connections)?;
+    println!(
+        "{}; {idle_connections} idle connections\n\n{METHOD}",
+        about["machine"].as_str().unwrap_or_default()
+    );
+    let Options { client_cpu, server_cpu, .. } = options;
+    let mut context = Context { client_cpu, server_cpu, idle: idle_connections, peaks: Vec::new() };
+    let mut report = Report::default();
+    for workload in chosen {
+        if workload.needs_peaks() && context.peaks.is_empty() {
+            context.peaks = peaks(&mut servers, &site, &context, &options)?;
+        }
+        let results = run(&workload, &mut servers, &site, &context, &options)?;
+        if workload.name == "small" {
+            let peak = |one: &Results| (one.server, one.spread(Measured::requests_per_s).median);
+            context.peaks = results.iter().map(peak).collect();
+        }
+        report.add(results);
+    }
+    if let Some(file) = &options.json {
+        fs::write(file, format!("{:#}\n", report.json(about)))
+            .with_context(|| file.display().to_string())?;
+    }
+    ensure!(report.is_sound(), "not every answer was right");
+    Ok(())
+}
+
+/// The workloads of these names.
+fn chosen(names: &[String]) -> Result<Vec<Workload>> {
+    if names.is_empty() {
+        return Ok(workloads::WORKLOADS.to_vec());
+    }
+    let find = |name: &String| {
+        let found = workloads::WORKLOADS.into_iter().find(|workload| workload.name == name);
+        found.with_context(|| format!("there is no workload {name}; --list prints those there are"))
+    };
+    names.iter().map(find).collect()
+}
+
+/// What each server does at most, where that was not measured anyway.
+fn peaks(
+    servers: &mut [Server],
+    site: &Site,
+    context: &Context,
+    options: &Options,
+) -> Result<Vec<(Name, f64)>> {
+    let small = chosen(&["small".to_owned()])?;
+    let Some(small) = small.first() else { bail!("there is no such workload") };
+    let results = run(small, servers, site, context, options)?;
+    let peak = |one: &Results| (one.server, one.spread(Measured::requests_per_s).median);
+    Ok(results.iter().map(peak).collect())
+}
+
+/// Measures every server in every round, so that what disturbs the machine disturbs all.
+fn run(
+    workload: &Workload,
+    servers: &mut [Server],
+    site: &Site,
+    context: &Context,
+    options: &Options,
+) -> Result<Vec<Results>> {
+    let begin =
+        |server: &Server| Results { workload: *workload, server: server.name, rounds: Vec::new() };
+    let mut results: Vec<Results> = servers.iter().map(begin).collect();
+    for round in 1..=options.rounds {
+        for (server, results) in servers.iter_mut().zip(&mut results) {
+            let name = server.name.text();
+            let measured = measure(workload, server, site, context, options)
+                .with_context(|| format!("{}, round {round}, {name}", workload.name))?;
+            let rate = measured.requests_per_s();
+            eprintln!("{}, round {round}, {name}: {rate:.0} requests/s", workload.name);
+            results.rounds.push(measured);
+        }
+    }
+    Ok(results)
+}
+
+fn measure(
+    workload: &Workload,
+    server: &mut Server,
+    site: &Site,
+    context: &Context,
+    options: &Options,
+) -> Result<Measured> {
+    let plan = workload.plan(server, site, context)?;
+    let threads = server.threads.clone();
+    let mut driver = Driver::start(server.network(), &plan, &threads)?;
+    driver.measure(WARM_UP)?;
+    driver.measure(Duration::from_secs_f64(options.seconds))
+}
+
+/// What it is measured on, and how.
+fn about(options: &Options, idle_connections: u32) -> Result<Value> {
+    let kernel = nix::sys::utsname::uname()?.release().display().to_string();
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpus = info.lines().filter(|line| line.starts_with("processor")).count();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("unknown CPU", |(_, model)| model);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    Ok(json!({
+        "machine": format!("Linux {kernel}, {cpus} CPUs ({model})"),
+        "unix_s": now.as_secs(),
+        "idle_connections": idle_connections,
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "client_cpu": options.client_cpu,
+        "server_cpu": options.server_cpu,
+        "method": METHOD,
+    }))
+}

@@ -1,0 +1,122 @@
+//! The servers, each in a network of its own, with the same site.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use zeroserve_tui::{
+    content::{Redirect, Rendered, Reply, ResponseOptions, RoutePath, Site as Scanned},
+    demo::{PrivateServer, client::Connection},
+    kernel::{AttachOptions, Live, PassThrough},
+    load::threads::Thread,
+    net::PrivateNetwork,
+    server::{Change, Server as _},
+};
+
+use super::site::{HEALTH, HEALTH_BODY, REDIRECT, REDIRECT_TO, SMALL, Site};
+use crate::{Nginx, nginx};
+
+/// Connections that Zeroserve is to have room for: twice as many as are ever open.
+const MOST_FLOWS: u32 = 1 << 18;
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Name {
+    /// This one.
+    Zeroserve,
+    /// nginx, with tests/nginx.conf and one worker.
+    Nginx,
+}
+
+impl Name {
+    /// As it is printed.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Zeroserve => "zeroserve",
+            Self::Nginx => "nginx",
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    /// Which it is.
+    pub name: Name,
+    /// Where it listens.
+    pub port: u16,
+    /// Its processes, whose CPU time counts beside that of its interface.
+    pub threads: Vec<Thread>,
+    /// The entity tag that it gives [`SMALL`]: asked for before a load has taken the network.
+    pub entity_tag: String,
+    // Fields are dropped in this order.
+    kind: Kind,
+}
+
+enum Kind {
+    Zeroserve { _live: Box<Live>, server: PrivateServer },
+    Nginx { _nginx: Nginx, _program: PassThrough, network: PrivateNetwork },
+}
+
+impl Server {
+    /// Starts one, whose processes run on one CPU.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not start.
+    pub fn start(name: Name, site: &Site, cpu: usize) -> Result<Self> {
+        match name {
+            Name::Zeroserve => Self::zeroserve(site),
+            Name::Nginx => Self::nginx(site, cpu),
+        }
+    }
+
+    fn zeroserve(site: &Site) -> Result<Self> {
+        let more = |options: &mut AttachOptions| options.max_flows = MOST_FLOWS;
+        let (mut live, server) = PrivateServer::start_with("cmp", more)?;
+        let published = live.publish(Scanned::scan(&site.root())?.render(), |_| {})?;
+        anyhow::ensure!(published.failed.is_empty(), "not published: {:?}", published.failed);
+        let options = ResponseOptions::default();
+        let redirect = Rendered::redirect(&Redirect::new(REDIRECT_TO, 301)?, &options)?;
+        let reply = Reply::new(200, Reply::DEFAULT_CONTENT_TYPE, HEALTH_BODY.into())?;
+        let reply = Rendered::reply(&reply, &options)?;
+        for (path, rendered) in [(REDIRECT, redirect), (HEALTH, reply)] {
+            live.apply(Change::Add(path.parse::<RoutePath>()?, Arc::new(rendered)))?;
+        }
+        let entity_tag = entity_tag(&server.network, AttachOptions::DEFAULT_PORT, SMALL)?;
+        let kind = Kind::Zeroserve { _live: Box::new(live), server };
+        let port = AttachOptions::DEFAULT_PORT;
+        Ok(Self { name: Name::Zeroserve, port, threads: Vec::new(), entity_tag, kind })
+    }
+
+    fn nginx(site: &Site, cpu: usize) -> Result<Self> {
+        let network = PrivateNetwork::create("cmp")?;
+        // Frames that a program sends arrive only where NAPI runs.
+        let index = network.veth.server_index;
+        let program = network.server.run(|| PassThrough::attach(index))??;
+        let (server, client) = (&network.server, &network.client);
+        let nginx = Nginx::start_workers("1", server, client, &site.beside("nginx"), &site.root())?;
+        let threads: Vec<Thread> = nginx.workers()?.into_iter().map(Thread::of).collect();
+        for thread in &threads {
+            thread.pin(cpu)?;
+        }
+        let entity_tag = entity_tag(&network, nginx::PORT, SMALL)?;
+        let kind = Kind::Nginx { _nginx: nginx, _program: program, network };
+        Ok(Self { name: Name::Nginx, port: nginx::PORT, threads, entity_tag, kind })
+    }
+
+    /// Its network.
+    pub fn network(&mut self) -> &mut PrivateNetwork {
+        match &mut self.kind {
+            Kind::Zeroserve { server, .. } => &mut server.network,
+            Kind::Nginx { network, .. } => network,
+        }
+    }
+}
+
+/// The entity tag that a server gives a path.
+fn entity_tag(network: &PrivateNetwork, port: u16, path: &str) -> Result<String> {
+    let address = network.server_at(port);
+    let mut connection = network.client.run(|| Connection::open(address))??;
+    let response = connection.get(path)?;
+    let tag = response.header("ETag").context("there is no entity tag")?;
+    Ok(String::from_utf8(tag.to_vec())?)
+}
