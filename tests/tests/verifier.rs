@@ -5,7 +5,10 @@ use aya::{
     Ebpf,
     programs::{Xdp, loaded_programs},
 };
-use zeroserve_shared::map::{EGRESS_PROGRAM, HANDOFF_PROGRAM, XDP_PROGRAM};
+use zeroserve_shared::{
+    config::OnMiss,
+    map::{EGRESS_PROGRAM, HANDOFF_PROGRAM, XDP_PROGRAM},
+};
 use zeroserve_tests::{bench::OBJECT, front::Front, require_root};
 use zeroserve_tui::kernel::MissChoice;
 
@@ -30,7 +33,7 @@ fn the_verifier_needs_far_less_than_its_limit_for_every_program() -> Result<()> 
     }
     // This one calls a function of the kernel, whose number the loader has to put in.
     let front = Front::new()?;
-    let _live = front.attach(MissChoice::Handoff)?;
+    let _live = front.attach(MissChoice::Always(OnMiss::HandOff))?;
     // The kernel keeps fifteen characters of a name.
     let short = &HANDOFF_PROGRAM.as_bytes()[..15];
     let mut loaded = loaded_programs().filter_map(Result::ok);
