@@ -8,6 +8,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Name of the XDP program in the object.
 pub const LOAD_PROGRAM: &str = "zeroserve_load";
+/// Name of the program that microbenchmarks compare with, in the same object.
+pub const REFERENCE_PROGRAM: &str = "zeroserve_reference";
 /// Array of one [`Settings`].
 pub const SETTINGS: &str = "SETTINGS";
 /// Array of [`Target`].

@@ -3,7 +3,7 @@
 //! The program is loaded a second time, beside the one that is attached, and shares its pinned
 //! maps: what is published through the server is served to frames, and what frames do is counted.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use aya::{Ebpf, EbpfLoader, TestRun, TestRunOptions, programs::Xdp};
@@ -103,6 +103,16 @@ impl Bench {
         Ok(Outcome { verdict, frame: out, reason, counted })
     }
 
+    /// Runs the program on a frame without looking at any counters. Returns how long it took, what
+    /// the program returned, and how long the frame is then.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel cannot run it.
+    pub fn time(&mut self, frame: &[u8]) -> Result<(Duration, u32, u32)> {
+        time(program(&mut self.ebpf)?, frame)
+    }
+
     /// Runs the program on a frame that must be answered in place, and reads the answer.
     ///
     /// # Errors
@@ -140,6 +150,21 @@ impl Bench {
         ensure!(outcome.counted.requests == 1, "the request was not answered: {outcome:?}");
         Ok(later(&next, REQUEST.len() as u32))
     }
+}
+
+/// Runs a program on a frame once. The kernel would hand it the changed frame a second time.
+///
+/// # Errors
+///
+/// Where the kernel cannot run it.
+pub fn time(program: &Xdp, frame: &[u8]) -> Result<(Duration, u32, u32)> {
+    let mut out = [0; MAX_FRAME_BYTES];
+    let result = program.test_run(TestRunOptions {
+        data_in: Some(frame),
+        data_out: Some(&mut out),
+        ..TestRunOptions::default()
+    })?;
+    Ok((result.duration, result.return_value, result.data_size_out))
 }
 
 fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp> {

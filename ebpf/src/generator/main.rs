@@ -9,6 +9,8 @@
 //! |---|---|
 //! | `maps` | declares the maps |
 //! | `check` | compares what comes with what is expected |
+//! | `program` | the XDP program: orders and segments in, segments out |
+//! | `reference` | always does the same, for microbenchmarks |
 //! | `send` | writes a segment into the frame that came |
 //! | `packet` | reads, writes and resizes the frame, as for the server |
 #![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
@@ -23,6 +25,8 @@ mod maps;
 mod packet;
 #[cfg(target_arch = "bpf")]
 mod program;
+#[cfg(target_arch = "bpf")]
+mod reference;
 #[cfg(target_arch = "bpf")]
 mod send;
 

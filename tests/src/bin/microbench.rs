@@ -1,0 +1,222 @@
+//! How long the programs take, path by path. A benchmark: it measures and prints, and never fails
+//! because of a time.
+//!
+//! Single runs on single frames (`BPF_PROG_TEST_RUN`) show one path each; the kernel's statistics
+//! under load show what the programs take in their place, the egress program included, which cannot
+//! be run on its own. Beside them a program that always does the same says how fast the machine is:
+//! ratios to it can be compared between machines and days.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use aya::{
+    Ebpf,
+    programs::{Xdp, loaded_programs},
+    sys::{Stats, enable_stats},
+};
+use clap::Parser;
+use etherparse::{PacketBuilder, TcpHeader};
+use serde_json::{Value, json};
+use zeroserve_shared::{
+    load::REFERENCE_PROGRAM,
+    map::{EGRESS_PROGRAM, XDP_PROGRAM},
+    reason::Verdict,
+};
+use zeroserve_tests::{
+    bench::{self, Bench},
+    compare::{Context, Name, Server, site::Site, workloads},
+    frames::{CLIENT_MAC, LINUX_OPTIONS, REQUEST, SERVER_MAC, ack, frame, later, syn, tcp},
+    lab::noise,
+    require_root,
+};
+use zeroserve_tui::load::Driver;
+
+/// The load generator's object, which has the program to compare with.
+const GENERATOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ebpf/load.o");
+
+/// Measures the programs path by path.
+#[derive(Parser)]
+struct Options {
+    /// How often each path is run
+    #[arg(long, default_value_t = 5000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// How long the programs are watched under each load
+    #[arg(long, default_value_t = 2.0, value_name = "S")]
+    seconds: f64,
+    /// Where to write everything as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// What an earlier run wrote, to compare ratios with
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+}
+
+/// What a path takes.
+struct Figure {
+    path: String,
+    ns: f64,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    require_root();
+    let before = options.against.as_ref().map(|file| read_ratios(file)).transpose()?;
+    let mut reference = Ebpf::load_file(GENERATOR).context(GENERATOR)?;
+    let program = reference.program_mut(REFERENCE_PROGRAM).context(REFERENCE_PROGRAM)?;
+    let program: &mut Xdp = program.try_into()?;
+    program.load()?;
+    let plain = frame(tcp(0), &[]);
+    let reference_ns = median_ns(options.runs, || Ok(bench::time(program, &plain)?.0))?;
+    println!("reference program: {reference_ns:.0} ns\n");
+    let single = single_runs(options.runs)?;
+    print("single runs", &single, reference_ns, before.as_ref());
+    let loaded = under_load(&options)?;
+    print("under load", &loaded, reference_ns, before.as_ref());
+    if let Some(file) = &options.json {
+        let figures: Vec<Value> = single
+            .iter()
+            .chain(&loaded)
+            .map(|one| json!({ "path": one.path, "ns": one.ns, "ratio": one.ns / reference_ns }))
+            .collect();
+        let all = json!({ "reference_ns": reference_ns, "figures": figures });
+        fs::write(file, format!("{all:#}\n")).with_context(|| file.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// The median of what so many runs took.
+fn median_ns(runs: u32, mut run: impl FnMut() -> Result<Duration>) -> Result<f64> {
+    let mut all = (0..runs).map(|_| run()).collect::<Result<Vec<_>>>()?;
+    all.sort_unstable();
+    Ok(all[all.len() / 2].as_nanos() as f64)
+}
+
+/// Each path on frames of its own.
+fn single_runs(runs: u32) -> Result<Vec<Figure>> {
+    let mut bench = Bench::new()?;
+    bench.lab.publish("/file", &noise(1, 272))?;
+    let mut figures = Vec::new();
+    let mut constant = |bench: &mut Bench, path: &str, frame: &[u8], verdict: Verdict| {
+        let ns = median_ns(runs, || {
+            let (taken, returned, _) = bench.time(frame)?;
+            ensure!(returned == verdict as u32, "{path}: the verdict is {returned}");
+            Ok(taken)
+        })?;
+        figures.push(Figure { path: path.to_owned(), ns });
+        anyhow::Ok(())
+    };
+    let mut udp = Vec::new();
+    PacketBuilder::ethernet2(CLIENT_MAC, SERVER_MAC)
+        .ipv4([198, 18, 0, 2], [198, 18, 0, 1], 64)
+        .udp(40_000, 80)
+        .write(&mut udp, b"question")?;
+    constant(&mut bench, "not ours: UDP", &udp, Verdict::Pass)?;
+    let elsewhere = TcpHeader { destination_port: 22, ..ack(tcp(1)) };
+    constant(&mut bench, "not ours: another port", &frame(elsewhere, &[]), Verdict::Pass)?;
+    constant(&mut bench, "SYN", &frame(syn(&LINUX_OPTIONS), &[]), Verdict::Tx)?;
+    let next = bench.open()?;
+    constant(&mut bench, "bare ACK", &frame(next, &[]), Verdict::Drop)?;
+    for (path, request) in [
+        ("hit", REQUEST),
+        ("miss", b"GET /none HTTP/1.1\r\nHost: lab\r\n\r\n".as_slice()),
+        ("hit, Chromium's request", CHROMIUM),
+    ] {
+        let ns = requests(&mut bench, runs, request).with_context(|| path.to_owned())?;
+        figures.push(Figure { path: path.to_owned(), ns });
+    }
+    Ok(figures)
+}
+
+/// As a browser asks.
+const CHROMIUM: &[u8] = b"GET /file HTTP/1.1\r\nHost: 198.18.0.1\r\nConnection: keep-alive\r\n\
+    Upgrade-Insecure-Requests: 1\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) \
+    AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
+    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,\
+    image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7\r\n\
+    Accept-Encoding: gzip, deflate\r\nAccept-Language: en-US,en;q=0.9\r\n\r\n";
+
+/// One request after the other on a connection.
+fn requests(bench: &mut Bench, runs: u32, request: &[u8]) -> Result<f64> {
+    let mut next = bench.open()?;
+    let median = median_ns(runs, || {
+        let ask = frame(TcpHeader { psh: true, ..next.clone() }, request);
+        let (taken, returned, answer_bytes) = bench.time(&ask)?;
+        ensure!(returned == Verdict::Tx as u32, "the verdict is {returned}");
+        next = later(&next, request.len() as u32);
+        let answered = answer_bytes - frame(next.clone(), &[]).len() as u32;
+        next.acknowledgment_number = next.acknowledgment_number.wrapping_add(answered);
+        Ok(taken)
+    });
+    // The next connection has the same ends.
+    bench.time(&frame(TcpHeader { rst: true, ..next }, &[]))?;
+    median
+}
+
+/// What the programs take under load, by the kernel's statistics. Taking them costs, too.
+fn under_load(options: &Options) -> Result<Vec<Figure>> {
+    let site = Site::create()?;
+    let context = Context { client_cpu: 0, server_cpu: 1, ..Context::default() };
+    let mut server = Server::start(Name::Zeroserve, &site, context.server_cpu)?;
+    let _statistics = enable_stats(Stats::RunTime)?;
+    let mut figures = Vec::new();
+    for name in ["small", "connections", "window", "library"] {
+        let found = workloads::WORKLOADS.iter().find(|workload| workload.name == name);
+        let plan = found.context(name)?.plan(&server, &site, &context)?;
+        let mut driver = Driver::start(server.network(), &plan, &[])?;
+        let before = run_times()?;
+        let measured = driver.measure(Duration::from_secs_f64(options.seconds))?;
+        ensure!(
+            measured.faults().is_empty(),
+            "not every answer was right: {:?}",
+            measured.faults()
+        );
+        for (program, (time, runs)) in run_times()? {
+            let (time_before, runs_before) = before.get(&program).copied().unwrap_or_default();
+            let runs = runs - runs_before;
+            if runs > 1000 {
+                let ns = (time - time_before).as_nanos() as f64 / runs as f64;
+                figures.push(Figure { path: format!("{name}: {program}, each run"), ns });
+            }
+        }
+    }
+    Ok(figures)
+}
+
+/// How long the server's programs have run, and how often. There may be others of that name on this
+/// machine; ours were loaded last.
+fn run_times() -> Result<BTreeMap<&'static str, (Duration, u64)>> {
+    let mut times = BTreeMap::new();
+    for program in loaded_programs() {
+        let program = program?;
+        let name = program.name_as_str().unwrap_or_default();
+        // The kernel keeps 15 bytes of a name.
+        let wanted = [XDP_PROGRAM, EGRESS_PROGRAM].into_iter();
+        if let Some(wanted) =
+            wanted.into_iter().find(|wanted| name == &wanted[..wanted.len().min(15)])
+        {
+            times.insert(wanted, (program.run_time(), program.run_count()));
+        }
+    }
+    Ok(times)
+}
+
+fn print(title: &str, figures: &[Figure], reference_ns: f64, before: Option<&Ratios>) {
+    println!("{title:42} {:>8} {:>8} {:>10}", "ns", "ratio", "before");
+    for Figure { path, ns } in figures {
+        let earlier = before.and_then(|ratios| ratios.get(path.as_str()));
+        let earlier = earlier.map_or(String::new(), |ratio| format!("{ratio:.2}"));
+        println!("{path:42} {ns:8.0} {:8.2} {earlier:>10}", ns / reference_ns);
+    }
+    println!();
+}
+
+type Ratios = BTreeMap<String, f64>;
+
+/// The ratios of an earlier run.
+fn read_ratios(file: &PathBuf) -> Result<Ratios> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let all: Value = serde_json::from_str(&text)?;
+    let figures = all["figures"].as_array().context("there are no figures in it")?;
+    let ratio = |one: &Value| Some((one["path"].as_str()?.to_owned(), one["ratio"].as_f64()?));
+    Ok(figures.iter().filter_map(ratio).collect())
+}
