@@ -155,6 +155,24 @@ impl Terminal {
         Ok(self.keyboard.write_all(keys.as_bytes())?)
     }
 
+    /// Waits until the process has ended.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not end, or not well.
+    pub fn wait_for_end(&mut self) -> Result<()> {
+        let mut status = None;
+        wait_until("the end of the process", || {
+            status = self.child.try_wait()?;
+            Ok(status.is_some())
+        })
+        .with_context(|| format!("the screen shows:\n{}", self.contents()))?;
+        match status.filter(|status| !status.success()) {
+            Some(status) => bail!("it failed ({status}) and showed:\n{}", self.contents()),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until the screen shows something.
     ///
     /// # Errors

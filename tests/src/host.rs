@@ -124,6 +124,17 @@ impl Host {
     }
 }
 
+/// Every capability that there is, by its number.
+pub const ALL_CAPABILITIES: &[u64] = &{
+    let mut all = [0; 41];
+    let mut capability = 0;
+    while capability < 41 {
+        all[capability] = capability as u64;
+        capability += 1;
+    }
+    all
+};
+
 /// Takes capabilities away from a command, for good, by their numbers.
 pub fn without_capabilities(command: &mut Command, capabilities: &'static [u64]) {
     // SAFETY: between fork and exec only prctl(2) is called, a bare system call, which takes

@@ -16,6 +16,7 @@
 //! | [`compare`] | servers side by side under the load generator |
 //! | [`transfer`] | a transfer that goes on while something else happens |
 //! | [`nginx`] | a server to compare with |
+//! | [`svg`] | what a terminal shows, as a picture |
 //! | [`traces`] | what a server or a demo could leave behind |
 //! | [`webm`] | a video that is fetched in parts |
 //! | [`wire`] | a bad wire between a client and a server |
@@ -34,6 +35,7 @@ pub mod front;
 pub mod host;
 pub mod lab;
 pub mod nginx;
+pub mod svg;
 pub mod traces;
 pub mod transfer;
 pub mod webm;

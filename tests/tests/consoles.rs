@@ -51,6 +51,6 @@ fn a_second_console_only_reads_until_the_first_is_gone() -> Result<()> {
     second.wait_for("added /other.txt")?;
     ensure!(host.connect()?.get("/other.txt")?.body == b"other words");
     second.keys("qs")?;
-    ensure!(second.child.wait()?.success());
+    second.wait_for_end()?;
     Ok(())
 }

@@ -12,20 +12,9 @@ use serde_json::Value;
 use zeroserve_tests::{
     Host,
     binary::{self, Terminal, wait_until},
-    host::without_capabilities,
+    host::{ALL_CAPABILITIES, without_capabilities},
 };
 use zeroserve_tui::record::Recording;
-
-/// Every capability that there is.
-const ALL: &[u64] = &{
-    let mut all = [0; 41];
-    let mut capability = 0;
-    while capability < 41 {
-        all[capability] = capability as u64;
-        capability += 1;
-    }
-    all
-};
 
 /// A host that serves a file.
 fn serving() -> Result<Host> {
@@ -47,7 +36,7 @@ fn ask(host: &Host, times: u32) -> Result<()> {
 /// What `replay --json` says, by a process without any capability.
 fn report(host: &Host, file: &str) -> Result<Value> {
     let mut command = host.console(&["replay", file, "--json"]);
-    without_capabilities(&mut command, ALL);
+    without_capabilities(&mut command, ALL_CAPABILITIES);
     let output = command.output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "{text}");
@@ -126,7 +115,7 @@ fn a_console_that_is_killed_leaves_a_black_box_that_opens() -> Result<()> {
     assert_eq!(requests(&saved)?, 15);
 
     let mut replay = host.console(&["replay", &saved.display().to_string()]);
-    without_capabilities(&mut replay, ALL);
+    without_capabilities(&mut replay, ALL_CAPABILITIES);
     let mut terminal = Terminal::start(replay)?;
     terminal.wait_for("REPLAY")?;
     terminal.keys("e")?;

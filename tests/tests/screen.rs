@@ -178,6 +178,6 @@ fn what_the_screen_says_is_what_was_sent() -> Result<()> {
         wait_for_count(&terminal, name, Some(1), times)?;
     }
     terminal.keys("qs")?;
-    ensure!(terminal.child.wait()?.success());
+    terminal.wait_for_end()?;
     Ok(())
 }

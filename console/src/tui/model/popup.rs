@@ -145,6 +145,9 @@ pub(crate) struct Picker {
     pub(crate) selected: usize,
     /// The name to select once the folder is read.
     pub(crate) wanted: Option<String>,
+    /// Whether Enter was pressed while the folder was being read, which then counts for what is
+    /// selected: whoever pastes a path is faster than a disk.
+    pub(crate) entered: bool,
 }
 
 impl Picker {
@@ -157,6 +160,7 @@ impl Picker {
             rows: Vec::new(),
             selected: 0,
             wanted,
+            entered: false,
         }
     }
 
@@ -167,6 +171,7 @@ impl Picker {
         self.rows.clear();
         self.selected = 0;
         self.wanted = wanted;
+        self.entered = false;
     }
 
     /// Lays the rows out by what was typed. Hidden files show when a dot is typed first.

@@ -163,6 +163,20 @@ fn the_picker_follows_pasted_paths_and_walks_folders() {
 }
 
 #[test]
+fn enter_right_behind_a_pasted_path_waits_until_its_folder_is_read() {
+    let folder = folder();
+    let mut run = Run::new(120, 30);
+    run.ticks(4).press("a");
+    run.held = Some(Vec::new());
+    run.send(Message::Paste(format!("{}/app.js", folder.path().display())));
+    run.press("Enter");
+    let jobs = run.held.take().unwrap();
+    let [Effect::Files(job)] = <[_; 1]>::try_from(jobs).unwrap() else { panic!("no listing") };
+    run.assert_shows("Publish a file").send(crate::tui::effects::read(job));
+    run.assert_shows("Publish under which path?");
+}
+
+#[test]
 fn pasted_text_is_no_command() {
     let mut run = Run::new(80, 24);
     run.ticks(4);

@@ -69,7 +69,9 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Kept { too_late } => commit::on_kept(model, too_late, &mut effects),
         Message::Played(playing) => replay::on_played(model, *playing, &mut effects),
         Message::Saved { file, outcome } => replay::on_saved(model, &file, outcome),
-        Message::Listed { folder, entries } => picker::on_listed(model, &folder, entries),
+        Message::Listed { folder, entries } => {
+            picker::on_listed(model, &folder, entries, &mut effects)
+        }
         Message::Rendered { job, outcome } => {
             changes::on_rendered(model, job, outcome, &mut effects);
         }

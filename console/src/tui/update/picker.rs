@@ -44,13 +44,21 @@ fn open(model: &mut Model, picker: Picker, effects: &mut Vec<Effect>) {
 }
 
 /// A folder was read.
-pub(super) fn on_listed(model: &mut Model, folder: &Path, entries: Result<Vec<Entry>, String>) {
+pub(super) fn on_listed(
+    model: &mut Model,
+    folder: &Path,
+    entries: Result<Vec<Entry>, String>,
+    effects: &mut Vec<Effect>,
+) {
     let Some(Popup::Picker(picker)) = &mut model.popup else { return };
     // Somebody may have gone on to another folder in the meantime.
     if picker.folder == folder {
         picker.entries = Some(entries);
         picker.lay_out();
         model.changed = true;
+        if std::mem::take(&mut picker.entered) {
+            take(model, Action::Enter, effects);
+        }
     }
 }
 
@@ -118,7 +126,10 @@ pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Eff
 /// Goes into the selected folder, or takes the selected file.
 fn take(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     let Some(Popup::Picker(picker)) = &mut model.popup else { return };
-    let Some(entry) = picker.entry(picker.selected) else { return };
+    let Some(entry) = picker.entry(picker.selected) else {
+        picker.entered = action == Action::Enter && picker.entries.is_none();
+        return;
+    };
     let (name, is_folder) = (entry.name.clone(), entry.is_folder);
     let target = picker.folder.join(&name);
     if is_folder {
