@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     content::{Redirect, Reply, ResponseArguments, RoutePath, SiteArguments},
-    demo,
+    demo, load,
     tui::DisplayArguments,
 };
 
@@ -31,6 +31,7 @@ Only requests to the port it serves are answered; every other packet goes its us
 const AFTER_HELP: &str = "\
 Examples:
   sudo zeroserve-tui demo                            see it run, on a private network
+  sudo zeroserve-tui load                            see how fast it is, likewise
   sudo zeroserve-tui eth0 --root ./site              serve a folder and watch
   sudo zeroserve-tui serve eth0 --root ./site        the same without a console
   sudo zeroserve-tui replace eth0 /index.html a.html put another file behind a path
@@ -97,6 +98,9 @@ pub(super) enum Command {
     /// Print a config file with every key explained, or check one
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Put the heaviest load on a server that there is, on a private network, and report on it;
+    /// touches nothing else
+    Load(load::command::Options),
     /// Show what it can do: a private network, a site, a load and the console; touches nothing else
     Demo(demo::Options),
     /// Print the keys of the console
@@ -133,6 +137,7 @@ impl Command {
             | Self::Completions(_)
             | Self::Man(_) => false,
             Self::Demo(options) => options.json,
+            Self::Load(options) => options.json,
         }
     }
 }

@@ -38,7 +38,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{demo, tui};
+use crate::{demo, load, tui};
 use arguments::{Arguments, Command};
 pub use failure::Failure;
 
@@ -76,6 +76,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Keys => output::text(&tui::keys_as_text())?,
         Command::Completions(arguments) => generate::completions(&arguments)?,
         Command::Man(arguments) => generate::man(&arguments)?,
+        Command::Load(options) => return Ok(load::command::run(&options)?),
         Command::Demo(options) => return Ok(demo::run(&options)?),
     }
     Ok(ExitCode::SUCCESS)

@@ -21,11 +21,11 @@ use std::{
     process::ExitCode,
     sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use nix::unistd::geteuid;
 use zeroserve_shared::route::FixedRoute;
 
@@ -38,6 +38,7 @@ use self::{
 use crate::{
     content::{Config, Rendered, ResponseArguments, Site, SiteArguments},
     kernel::Live,
+    load::{Background, command::background},
     net::{
         namespace::{self, is_permission_error},
         undo::Hold,
@@ -64,12 +65,31 @@ pub struct Options {
     /// What to serve instead of the demo site
     #[command(flatten)]
     pub site: SiteArguments,
+    /// Where the clients of the console's load are: in processes, which compare every byte, or in
+    /// the kernel, which are many times as fast and compare the bytes of one answer in 64
+    #[arg(long, value_enum, default_value_t = Clients::Process, conflicts_with = "headless")]
+    pub clients: Clients,
     /// How many connections put load on the server
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub connections: u16,
     /// How its console looks
     #[command(flatten)]
     pub display: tui::DisplayArguments,
+}
+
+/// Where clients are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Clients {
+    /// In this process, over ordinary sockets.
+    Process,
+    /// In XDP, at the client's end.
+    Kernel,
+}
+
+/// A running load.
+enum Running {
+    Process(Load),
+    Kernel(Background),
 }
 
 /// Runs the demo until its time is over or its console is left. Without a terminal there is no
@@ -81,7 +101,7 @@ pub struct Options {
 ///
 /// Where the network cannot be made, the server cannot be attached or the site cannot be read.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let stage = Stage::set(options).map_err(|error| {
+    let stage = Stage::set(&options.site).map_err(|error| {
         // The verifier, too, says "permission denied"; root is not what it lacks.
         if is_permission_error(&error) && !geteuid().is_root() {
             error.context("the demo makes network namespaces and loads programs into the kernel, which needs root; run: sudo zeroserve-tui demo")
@@ -97,25 +117,32 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// Everything the demo is made of. Fields are dropped in this order.
-struct Stage {
+pub struct Stage {
     live: Live,
-    targets: Vec<Target>,
-    server: PrivateServer,
+    /// What is served.
+    pub targets: Vec<Target>,
+    /// Where.
+    pub server: PrivateServer,
     config: Config,
     _site: Option<UnpackedSite>,
 }
 
 impl Stage {
-    fn set(options: &Options) -> Result<Self> {
+    /// Makes the network, and a server in it that serves a site.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses, or the site cannot be read.
+    pub fn set(arguments: &SiteArguments) -> Result<Self> {
         namespace::sweep(sweep);
         say("making two network namespaces, and attaching a server in one of them");
         let (mut live, server) = PrivateServer::start(NAME)?;
-        let (unpacked, config) = match &options.site {
+        let (unpacked, config) = match arguments {
             SiteArguments {
                 root: None, response: ResponseArguments { config: None, .. }, ..
             } => {
                 let site = UnpackedSite::create()?;
-                let config = options.site.config_or(site.root())?;
+                let config = arguments.config_or(site.root())?;
                 (Some(site), config)
             }
             site => (None, site.config()?.unwrap_or_default()),
@@ -152,21 +179,28 @@ impl Stage {
         Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn with_console(self, options: &Options) -> Result<ExitCode> {
+    fn with_console(mut self, options: &Options) -> Result<ExitCode> {
         // The console restores the terminal on a signal before it returns.
         let hold = Hold::new();
-        let load = self.load(options)?;
+        let load = match options.clients {
+            Clients::Process => Running::Process(self.load(options)?),
+            Clients::Kernel => Running::Kernel(background(&mut self, options.connections.into())?),
+        };
+        let began = Instant::now();
         let Self { live, server, config, _site, .. } = self;
         let defaults = tui::Options::from_environment(tui::Leaving::StopsServing);
         let config_words = options.site.response.words();
         let defaults = options.display.apply(defaults);
         let console = tui::Options { config, config_words, ..defaults };
         server.network.server.run(|| tui::run(Box::new(live), console))??;
-        let outcome = load.stop()?;
+        let requests = match load {
+            Running::Process(load) => load.stop()?.requests,
+            Running::Kernel(load) => load.stop()?,
+        };
+        let seconds = began.elapsed().as_secs();
         drop((server, _site));
         drop(hold);
-        let seconds = outcome.duration.as_secs();
-        say(&format!("served {} requests in {seconds} s and left no trace", outcome.requests));
+        say(&format!("served {requests} requests in {seconds} s and left no trace"));
         Ok(ExitCode::SUCCESS)
     }
 }

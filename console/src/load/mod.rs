@@ -6,17 +6,22 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`background`] | a load that goes on until it is stopped |
+//! | [`command`] | `zeroserve-tui load` |
 //! | [`driver`] | a running load: begins, is measured, ends |
 //! | [`latency`] | quantiles of a histogram |
 //! | `orders` | the frames by which the program is told what to do |
 //! | [`target`] | a request, and what the server answers to it |
 //! | [`threads`] | on which CPUs packets are processed, and how long that takes |
 
+pub mod background;
+pub mod command;
 pub mod driver;
 pub mod latency;
 mod orders;
 pub mod target;
 pub mod threads;
 
+pub use background::Background;
 pub use driver::{Driver, Measured, Plan};
 pub use target::{Expected, Request};
