@@ -92,7 +92,8 @@ pub struct Flow {
     /// Shift of the client's window (RFC 7323) in the lower four bits, and above them [`SCALES`],
     /// [`SACKS`], [`HANDED`] and [`SEATED`].
     pub window_shift: u8,
-    /// Which [`Form`](crate::route::Form) of the version is being sent.
+    /// Which [`Form`](crate::route::Form) of the version is being sent. Of a connection that is handed
+    /// off: one if the kernel has taken the packet that begins its socket, else zero.
     pub form: u8,
     /// Segments found lost since the timing of a segment began, 255 if there are more.
     pub lost_segments: u8,

@@ -83,6 +83,7 @@ pub(super) fn settle(ingress: &mut Ingress<'_>, flow: &mut Flow, decision: Decis
         return connection::close_or_acknowledge(ingress, flow);
     }
     flow.window_shift |= HANDED;
+    flow.form = 0;
     flow.progress_ms = ingress.scratch.tick.now_ms;
     Ending::of(Reason::HandedOff)
 }

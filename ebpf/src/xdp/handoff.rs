@@ -114,7 +114,9 @@ fn give(packet: *mut __sk_buff, key: &mut FlowKey, flow: &mut Flow) -> Option<()
         if (*socket).state != LISTENING {
             flow.window_shift |= SEATED;
         } else if assign(packet, socket, &negotiated) {
-            (*counters).handed_off += 1;
+            // It is offered again where the queue of those who wait to be accepted is full.
+            (*counters).handed_off += u64::from(flow.form == 0);
+            flow.form = 1;
         } else {
             (*counters).handoffs_failed += 1;
         }

@@ -60,7 +60,7 @@ struct Figure {
 fn main() -> Result<()> {
     let options = Options::parse();
     require_root();
-    let before = options.against.as_ref().map(|file| read_ratios(file)).transpose()?;
+    let before = options.against.as_ref().map(read_ratios).transpose()?;
     let mut reference = Ebpf::load_file(GENERATOR).context(GENERATOR)?;
     let program = reference.program_mut(REFERENCE_PROGRAM).context(REFERENCE_PROGRAM)?;
     let program: &mut Xdp = program.try_into()?;
