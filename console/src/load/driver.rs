@@ -112,6 +112,7 @@ pub struct Driver {
     flood: u32,
     idle: u32,
     rate: Option<u32>,
+    closes: bool,
     /// The connection that asks next, where they are told when.
     next: u32,
     watched: Vec<Watched>,
@@ -172,7 +173,7 @@ impl Driver {
         let if_index = network.veth.server_index;
         let orders = network.server.run(|| Orders::open(if_index, [link[1], link[0]]))??;
         let watched = vec![Watched::default(); all as usize];
-        let Plan { connections, flood, idle, rate, .. } = *plan;
+        let Plan { connections, flood, idle, rate, closes, .. } = *plan;
         let next = 0;
         let mut driver = Self {
             generator,
@@ -181,6 +182,7 @@ impl Driver {
             flood,
             idle,
             rate,
+            closes,
             next,
             watched,
             server,
@@ -266,10 +268,14 @@ impl Driver {
         let (mut missing, mut sent) = (0, 0);
         for (slot, connection) in slots.zip(&connections) {
             let is_flood = (self.connections..self.connections + self.flood).contains(&slot);
-            let is_open = !matches!(connection.state, state::CLOSED | state::OPENING);
-            missing += usize::from(!is_open && !is_flood);
+            // Of these some are being opened at any time.
+            let reopens = self.closes || is_flood;
+            missing += match connection.state {
+                state::CLOSED => 1,
+                state::OPENING => usize::from(!reopens),
+                _ => 0,
+            };
             let what = if connection.state == state::CLOSED {
-                missing += usize::from(is_flood);
                 self.opening(slot)
             } else if self.watched[slot as usize].is_overdue(connection) {
                 order::REPEAT
