@@ -95,6 +95,27 @@ fn the_report_names_routes_totals_and_verdicts() -> Result<()> {
 }
 
 #[test]
+fn what_is_odd_about_the_interface_is_said_when_serving_begins_and_in_reports() -> Result<()> {
+    let mut host = serving()?;
+    let status = host.json(&["status", "IFACE"])?;
+    assert_eq!(status["issues"], serde_json::json!([]));
+    // From now on the far end takes no frames.
+    host.network.veth.pass_through = None;
+    let output = host.run(&["serve", "IFACE", "--root", "DIR"])?;
+    assert!(output.status.success());
+    let notes = String::from_utf8(output.stderr)?;
+    assert!(notes.contains("fault: peer-without-napi: The far end of"), "{notes}");
+    for command in [&["status", "IFACE"][..], &["serve", "IFACE", "--root", "DIR"]] {
+        let document = host.json(command)?;
+        assert_eq!(document["issues"][0]["name"], "peer-without-napi");
+        assert_eq!(document["issues"][0]["severity"], "fault");
+    }
+    let report = String::from_utf8(host.run(&["status", "IFACE"])?.stdout)?;
+    assert!(report.contains("peer-without-napi (fault)"), "{report}");
+    Ok(())
+}
+
+#[test]
 fn without_a_terminal_the_console_is_one_report() -> Result<()> {
     let host = serving()?;
     let output = host.run(&["IFACE"])?;

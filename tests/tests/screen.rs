@@ -173,7 +173,6 @@ fn what_the_screen_says_is_what_was_sent() -> Result<()> {
     wait_until("the details are closed", || Ok(!terminal.contents().contains("source")))?;
     terminal.keys("2")?;
     wait_for_count(&terminal, "reset-by-peer", Some(1), RESETS)?;
-    terminal.keys("\x1b[F")?;
     for (_, times, name) in WRONG {
         wait_for_count(&terminal, name, Some(1), times)?;
     }

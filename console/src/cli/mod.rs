@@ -16,6 +16,7 @@
 //! | `record` | `record` and `replay` |
 //! | `serve` | attach or rejoin, and publish a folder |
 //! | `status` | one report on a server |
+//! | `warnings` | what is odd around a server, for reports |
 //! | `watch` | `log` and `capture`: single requests and packets as they happen |
 
 mod arguments;
@@ -32,6 +33,7 @@ mod output;
 mod record;
 mod serve;
 mod status;
+mod warnings;
 mod watch;
 
 use std::process::ExitCode;

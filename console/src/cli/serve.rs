@@ -7,7 +7,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use zeroserve_shared::{bypass::Bypass, config::OnMiss, route::FixedRoute};
 
-use super::{Failure, arguments::ServeArguments, limits::LimitArguments, output};
+use super::{
+    Failure, arguments::ServeArguments, limits::LimitArguments, output, warnings::Warnings,
+};
 use crate::{
     content::{Config, Rendered, Site},
     kernel::{Live, MissChoice, OpenError, Published},
@@ -23,10 +25,16 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let site = look_through(&arguments.site.config()?.unwrap_or_default())?;
     let (mut live, attached) = attach_or_open(&arguments.interface, &arguments.limits)?;
     let published = publish(&mut live, &site, json)?;
+    let routes = live.routes()?;
+    let warnings = Warnings::of(&mut live, &routes);
     if json {
-        return Ok(output::json(&document(&live, attached, &site.0, &published))?);
+        let mut document = document(&live, attached, &site.0, &published);
+        document["issues"] = warnings.document();
+        return Ok(output::json(&document)?);
     }
-    Ok(output::text(&summary(live.identity(), &published))?)
+    output::text(&summary(live.identity(), &published))?;
+    warnings.note();
+    Ok(())
 }
 
 /// What is to be served, beside the answer to what is not there. Looked through before anything is

@@ -14,11 +14,12 @@ use zeroserve_shared::{
     refusal::Refusal,
 };
 
-use super::{Failure, arguments::InterfaceArguments, output};
+use super::{Failure, arguments::InterfaceArguments, output, warnings::Warnings};
 use crate::{
     content::RoutePath,
     kernel::{Live, OpenError},
     server::{Identity, RouteInfo, RouteName, Server},
+    tui,
 };
 
 /// Everything the report says, read at one moment.
@@ -26,6 +27,7 @@ struct Report {
     identity: Identity,
     listener: Option<String>,
     totals: Counters,
+    warnings: Warnings,
     routes: Vec<(RouteInfo, RouteHits)>,
 }
 
@@ -60,6 +62,7 @@ impl Report {
         let sample = server.sample()?;
         let hits: HashMap<u32, RouteHits> = sample.hits.iter().copied().collect();
         let routes = server.routes()?;
+        let warnings = Warnings::of(server, &routes);
         let routes = routes
             .iter()
             .map(|route| (route.clone(), hits.get(&route.index).copied().unwrap_or_default()))
@@ -68,6 +71,7 @@ impl Report {
             identity: server.identity().clone(),
             listener: server.surroundings()?.listener,
             totals: sample.totals(),
+            warnings,
             routes,
         })
     }
@@ -77,7 +81,7 @@ impl Report {
     }
 
     fn document(&self) -> Value {
-        let Self { identity, totals, routes, .. } = self;
+        let Self { identity, totals, warnings, routes, .. } = self;
         let by_name = |names: Vec<&'static str>, counts: &[u64]| -> Map<String, Value> {
             names.into_iter().map(String::from).zip(counts.iter().map(|n| json!(n))).collect()
         };
@@ -97,6 +101,7 @@ impl Report {
             "uptime_s": self.uptime().as_secs(),
             "route_capacity": identity.route_capacity,
             "flow_capacity": identity.flow_capacity,
+            "issues": warnings.document(),
             "totals": {
                 "requests": totals.requests,
                 "handshakes": totals.handshakes,
@@ -155,6 +160,7 @@ fn route_document((route, hits): &(RouteInfo, RouteHits)) -> Value {
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_identity(formatter)?;
+        formatter.write_str(&self.warnings.text())?;
         self.write_totals(formatter)?;
         self.write_verdicts(formatter)?;
         self.write_routes(formatter)
@@ -233,8 +239,8 @@ impl Report {
         )?;
         for (route, hits) in &self.routes {
             let name = match &route.name {
-                RouteName::Path(path) => path.as_str(),
-                RouteName::Fixed(_) => "(answer to what is no hit)",
+                RouteName::Path(path) => path.as_str().to_owned(),
+                RouteName::Fixed(answer) => format!("(built in: {})", tui::fixed_label(*answer)),
             };
             let encodings: Vec<_> = route.encodings.iter().map(|one| one.encoding.name()).collect();
             writeln!(

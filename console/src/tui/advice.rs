@@ -283,7 +283,7 @@ pub(crate) fn lint(lint: &Lint, identity: &Identity) -> Advice {
         Lint::PeerWithoutNapi => (
             format!("The far end of {interface} drops what is sent to it, though every counter says it was sent."),
             "A veth pair takes frames from XDP only where the far end runs NAPI: with an XDP program of its own.".to_owned(),
-            "Attach an XDP program that passes everything to the far end (the demo does so).".to_owned(),
+            "Attach an XDP program that passes everything to the far end; README has the two commands.".to_owned(),
         ),
         Lint::RoutesNearlyFull(usage) => (
             format!("Hardly any more path can be published: {}.", share(usage)),

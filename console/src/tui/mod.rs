@@ -56,11 +56,15 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-pub(crate) use self::commit::restored_in_full as restored;
 pub use self::{
     arguments::DisplayArguments,
     keys::{as_markdown as keys_as_markdown, as_text as keys_as_text},
     theme::Theme,
+};
+pub(crate) use self::{
+    commit::restored_in_full as restored,
+    model::{Warning, warnings},
+    tree::fixed_label,
 };
 use self::{
     effects::{Answer, Workers},

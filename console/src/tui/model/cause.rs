@@ -20,14 +20,13 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// All causes, what worries most first, else in the order of the shared tables. What was wrong
-    /// with requests comes last: those packets were answered.
+    /// All causes, what worries most first, else in the order of the shared tables.
     pub(crate) fn all() -> Vec<Self> {
         let reasons = Reason::ALL.iter().copied().map(Self::Reason);
-        let mut causes: Vec<_> =
-            reasons.chain(Egress::ALL.iter().copied().map(Self::Egress)).collect();
+        let clones = Egress::ALL.iter().copied().map(Self::Egress);
+        let requests = Refusal::ALL.iter().copied().map(Self::Refusal);
+        let mut causes: Vec<_> = reasons.chain(clones).chain(requests).collect();
         causes.sort_by_key(|cause| std::cmp::Reverse(cause.severity()));
-        causes.extend(Refusal::ALL.iter().copied().map(Self::Refusal));
         causes
     }
 

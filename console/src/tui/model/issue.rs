@@ -3,7 +3,10 @@
 use zeroserve_shared::reason::Severity;
 
 use super::{Cause, Health, Model};
-use crate::{server::Usage, tui::advice::Advice};
+use crate::{
+    server::{Identity, Surroundings, Usage},
+    tui::advice::{self, Advice},
+};
 
 /// Payload that a segment has beside its headers, at most: IPv4 and TCP without options.
 const HEADER_BYTES: u32 = 40;
@@ -80,7 +83,7 @@ impl Issue {
     pub(crate) fn advice(&self, model: &Model) -> Advice {
         match self {
             Self::Fault(cause, _) => cause.advice(),
-            Self::Lint(lint) => super::super::advice::lint(lint, &model.identity),
+            Self::Lint(lint) => advice::lint(lint, &model.identity),
         }
     }
 }
@@ -93,7 +96,8 @@ impl Model {
         }
         let faults =
             self.rising_faults().into_iter().map(|(cause, rate)| Issue::Fault(cause, rate));
-        let mut issues: Vec<_> = faults.chain(self.lints().into_iter().map(Issue::Lint)).collect();
+        let lints = lints(&self.identity, &self.around.now, self.published());
+        let mut issues: Vec<_> = faults.chain(lints.into_iter().map(Issue::Lint)).collect();
         issues.sort_by_key(|issue| std::cmp::Reverse(issue.severity()));
         issues
     }
@@ -102,31 +106,50 @@ impl Model {
     pub(crate) fn published(&self) -> u32 {
         self.routes.published
     }
+}
 
-    /// What is odd around the server.
-    pub(crate) fn lints(&self) -> Vec<Lint> {
-        let around = &self.around.now;
-        let mut lints = Vec::new();
-        if let Some(interface) = &around.interface {
-            if interface.program_id != around.program_id {
-                lints.push(Lint::ForeignProgram(interface.program_id));
-            }
-            lints.extend(interface.mode.filter(|mode| *mode != "native").map(Lint::NotNative));
-            if interface.peer_takes_frames == Some(false) {
-                lints.push(Lint::PeerWithoutNapi);
-            }
-            if interface.mtu_bytes < u32::from(self.identity.mss) + HEADER_BYTES {
-                lints.push(Lint::MtuTooSmall(interface.mtu_bytes));
-            }
+/// What is odd around a server that serves so many paths.
+pub(crate) fn lints(identity: &Identity, around: &Surroundings, published: u32) -> Vec<Lint> {
+    let mut lints = Vec::new();
+    if let Some(interface) = &around.interface {
+        if interface.program_id != around.program_id {
+            lints.push(Lint::ForeignProgram(interface.program_id));
         }
-        let full = |usage: Option<Usage>| usage.filter(|usage| usage.is_nearly_full());
-        let (used, capacity) = (self.published(), self.identity.route_capacity);
-        lints.extend(full(Some(Usage { used, capacity })).map(Lint::RoutesNearlyFull));
-        lints.extend(full(around.versions).map(Lint::VersionsNearlyFull));
-        lints.extend(full(around.flows).map(Lint::FlowsNearlyFull));
-        if !around.stale.is_empty() {
-            lints.push(Lint::StalePins(around.stale.clone()));
+        lints.extend(interface.mode.filter(|mode| *mode != "native").map(Lint::NotNative));
+        if interface.peer_takes_frames == Some(false) {
+            lints.push(Lint::PeerWithoutNapi);
         }
-        lints
+        if interface.mtu_bytes < u32::from(identity.mss) + HEADER_BYTES {
+            lints.push(Lint::MtuTooSmall(interface.mtu_bytes));
+        }
     }
+    let full = |usage: Option<Usage>| usage.filter(|usage| usage.is_nearly_full());
+    let (used, capacity) = (published, identity.route_capacity);
+    lints.extend(full(Some(Usage { used, capacity })).map(Lint::RoutesNearlyFull));
+    lints.extend(full(around.versions).map(Lint::VersionsNearlyFull));
+    lints.extend(full(around.flows).map(Lint::FlowsNearlyFull));
+    if !around.stale.is_empty() {
+        lints.push(Lint::StalePins(around.stale.clone()));
+    }
+    lints
+}
+
+/// Something odd around a server, in words for where there is no console.
+#[derive(Debug)]
+pub(crate) struct Warning {
+    pub(crate) name: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) meaning: String,
+    pub(crate) mend: String,
+}
+
+/// What is odd around a server, the worst first, in the words of the console.
+pub(crate) fn warnings(identity: &Identity, around: &Surroundings, published: u32) -> Vec<Warning> {
+    let mut lints = lints(identity, around, published);
+    lints.sort_by_key(|lint| std::cmp::Reverse(lint.severity()));
+    let in_words = |lint: &Lint| {
+        let Advice { meaning, mend, .. } = advice::lint(lint, identity);
+        Warning { name: lint.name(), severity: lint.severity(), meaning, mend }
+    };
+    lints.iter().map(in_words).collect()
 }

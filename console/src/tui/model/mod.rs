@@ -20,7 +20,7 @@ use zeroserve_shared::reason::Severity;
 pub(crate) use cause::Cause;
 pub(crate) use changes::{Changes, TRIAL, Trial};
 pub(crate) use flows::{Client, ClientKey, FLOWS_READ, FlowsPanel};
-pub(crate) use issue::{Issue, Lint};
+pub(crate) use issue::{Issue, Lint, Warning, warnings};
 pub(crate) use panels::{CURVES, ChartPanel, ReasonsPanel, RoutesPanel, scrolled};
 pub(crate) use popup::{
     Confirm, Inside, Listed, Palette, PathForm, Picker, Popup, Purpose, Working,
