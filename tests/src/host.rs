@@ -23,7 +23,7 @@ pub struct Host {
     _pins: Undo,
     /// The network; the server's end is where the binary runs.
     pub network: PrivateNetwork,
-    /// A folder for files, removed with the host.
+    /// A folder for files, removed with the host; the user's config folder as well.
     pub folder: TempDir,
     /// What the binary takes for the user's state folder.
     pub state: TempDir,
@@ -76,6 +76,7 @@ impl Host {
             command.arg(argument.replace("IFACE", self.interface()).replace("DIR", &folder));
         }
         command.stdin(Stdio::null()).env("XDG_STATE_HOME", self.state.path());
+        command.env("XDG_CONFIG_HOME", self.folder.path());
         command
     }
 

@@ -1,4 +1,5 @@
-//! Two consoles of one server: the second only reads, says who may write, and may write in its turn.
+//! Consoles on terminals: two of one server, of which the second only reads until it is its turn; and
+//! one that looks as somebody likes it.
 
 use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
@@ -52,5 +53,29 @@ fn a_second_console_only_reads_until_the_first_is_gone() -> Result<()> {
     ensure!(host.connect()?.get("/other.txt")?.body == b"other words");
     second.keys("qs")?;
     second.wait_for_end()?;
+    Ok(())
+}
+
+#[test]
+fn a_console_looks_as_its_file_says_and_refuses_one_that_makes_no_sense() -> Result<()> {
+    let host = Host::new()?;
+    host.write("site/a.txt", b"a few words")?;
+    host.write("zeroserve/console.toml", b"ascii = true\nmouse = false\n")?;
+    let open = || Terminal::start(host.console(&["IFACE", "--root", "DIR/site"]));
+    let mut terminal = open()?;
+    terminal.wait_for("SERVING")?;
+    ensure!(terminal.contents().is_ascii(), "{}", terminal.contents());
+    let mouse = terminal.look(|screen| screen.mouse_protocol_mode());
+    ensure!(mouse == vt100::MouseProtocolMode::None);
+    terminal.keys("qs")?;
+    terminal.wait_for_end()?;
+
+    host.write("zeroserve/console.toml", b"asci = true\n")?;
+    let mut terminal = open()?;
+    wait_until("the console has ended", || Ok(terminal.child.try_wait()?.is_some()))?;
+    ensure!(terminal.child.wait()?.code() == Some(4));
+    wait_until("it says why", || Ok(terminal.contents().contains("did you mean `ascii`?")))?;
+    // And nothing was attached before.
+    ensure!(host.run(&["status", "IFACE"])?.status.code() == Some(3));
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use super::{
+    config::ConfigCommand,
     instruments::{
         CaptureArguments, CompletionsArguments, GuardArguments, LogArguments, ManArguments,
         MetricsArguments, RecordArguments, ReplayArguments,
@@ -127,7 +128,7 @@ impl Command {
             Self::Remove(arguments) => arguments.output.json,
             Self::Log(arguments) => arguments.output.json,
             Self::Capture(arguments) => arguments.output.json,
-            Self::Config(ConfigCommand::Print) => false,
+            Self::Config(ConfigCommand::Print { .. }) => false,
             Self::Config(ConfigCommand::Check { output, .. }) => output.json,
             Self::Record(arguments) => arguments.output.json,
             Self::Replay(arguments) => arguments.output.json,
@@ -258,20 +259,6 @@ pub(super) struct RespondArguments {
     pub(super) output: OutputArguments,
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum ConfigCommand {
-    /// Print a config file with every key, each explained
-    Print,
-    /// Read a config file and its folders, and say what would be served
-    Check {
-        /// Config file
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        #[command(flatten)]
-        output: OutputArguments,
-    },
-}
-
 #[derive(Args, Debug)]
 pub(super) struct PathArguments {
     /// Network interface, such as eth0
@@ -373,6 +360,7 @@ mod tests {
         assert!(matches!(parse(line), Ok(Command::Respond(_))));
         assert!(matches!(parse("zeroserve-tui serve eth0 --config f"), Ok(Command::Serve(_))));
         assert!(matches!(parse("zeroserve-tui config print"), Ok(Command::Config(_))));
+        assert!(matches!(parse("zeroserve-tui config print console"), Ok(Command::Config(_))));
         assert!(matches!(parse("zeroserve-tui config check f --json"), Ok(Command::Config(_))));
         assert!(matches!(parse("zeroserve-tui stop eth0"), Ok(Command::Stop(_))));
         assert!(matches!(parse("zeroserve-tui metrics eth0 --listen"), Ok(Command::Metrics(_))));

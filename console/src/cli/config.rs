@@ -1,14 +1,51 @@
 //! `config print` and `config check`.
 
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Failure, arguments::ConfigCommand, output, serve};
-use crate::content::{Config, RenderError, Rendered, RoutePath, config::EXAMPLE};
+use super::{Failure, arguments::OutputArguments, output, serve};
+use crate::{
+    content::{Config, RenderError, Rendered, RoutePath, config::EXAMPLE},
+    tui,
+};
 
-/// Prints the example, or says what a config file would serve.
+/// A file that somebody may write.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum ConfigFile {
+    /// What is served, and how; for --config
+    #[default]
+    Site,
+    /// How the console looks; ~/.config/zeroserve/console.toml
+    Console,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print a config file with every key, each explained
+    Print {
+        /// What is served, or how the console looks
+        #[arg(value_enum, default_value_t)]
+        which: ConfigFile,
+    },
+    /// Read a config file and its folders, and say what would be served
+    Check {
+        /// Config file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        output: OutputArguments,
+    },
+}
+
+/// Prints an example, or says what a config file would serve.
 pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
     let (file, json) = match command {
-        ConfigCommand::Print => return Ok(output::text(EXAMPLE)?),
+        ConfigCommand::Print { which: ConfigFile::Site } => return Ok(output::text(EXAMPLE)?),
+        ConfigCommand::Print { which: ConfigFile::Console } => {
+            return Ok(output::text(tui::PREFERENCES)?);
+        }
         ConfigCommand::Check { file, output } => (file, output.json),
     };
     let (site, ..) = serve::look_through(&Config::read(file)?)?;

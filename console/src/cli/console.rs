@@ -25,6 +25,8 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
             Err(error) => Err(error.into()),
         };
     }
+    // Before anything is attached: what it reads may make no sense.
+    let defaults = arguments.display.apply(tui::Options::from_environment(Leaving::Ask))?;
     let site = config.as_ref().map(serve::look_through).transpose()?;
     let (mut live, _) = serve::attach_or_open(interface, &arguments.limits)?;
     if let Some(site) = &site {
@@ -33,14 +35,13 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
     if !terminal {
         return status::print(&mut live, json);
     }
-    let defaults = tui::Options::from_environment(Leaving::Ask);
     let pen = live.take_pen(&defaults.user);
     let options = tui::Options {
         pen,
         guarded: true,
         config: config.unwrap_or_default(),
         config_words: arguments.site.response.words(),
-        ..arguments.display.apply(defaults)
+        ..defaults
     };
     journal::start();
     match tui::run(Box::new(Recorded::new(Box::new(live))), options)? {

@@ -161,7 +161,7 @@ pub(super) fn replay(arguments: &ReplayArguments) -> Result<(), Failure> {
     journal::start();
     let warnings = recording.warnings();
     let defaults = tui::Options::from_environment(Leaving::Replay);
-    tui::run(Box::new(Replay::new(recording)), display.apply(defaults))?;
+    tui::run(Box::new(Replay::new(recording)), display.apply(defaults)?)?;
     for warning in warnings {
         output::note(&format!("{}: {warning}", file.display()));
     }

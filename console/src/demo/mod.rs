@@ -182,15 +182,15 @@ impl Stage {
     fn with_console(mut self, options: &Options) -> Result<ExitCode> {
         // The console restores the terminal on a signal before it returns.
         let hold = Hold::new();
+        let defaults = tui::Options::from_environment(tui::Leaving::StopsServing);
+        let defaults = options.display.apply(defaults)?;
+        let config_words = options.site.response.words();
         let load = match options.clients {
             Clients::Process => Running::Process(self.load(options)?),
             Clients::Kernel => Running::Kernel(background(&mut self, options.connections.into())?),
         };
         let began = Instant::now();
         let Self { live, server, config, _site, .. } = self;
-        let defaults = tui::Options::from_environment(tui::Leaving::StopsServing);
-        let config_words = options.site.response.words();
-        let defaults = options.display.apply(defaults);
         let console = tui::Options { config, config_words, ..defaults };
         server.network.server.run(|| tui::run(Box::new(live), console))??;
         let requests = match load {

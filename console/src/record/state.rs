@@ -1,4 +1,4 @@
-//! Where files of this program are kept: the XDG state folder
+//! Where files of this program are kept: the XDG folders
 //! (<https://specifications.freedesktop.org/basedir-spec/latest/>).
 
 use std::{
@@ -12,15 +12,20 @@ use std::{
 
 /// `$XDG_STATE_HOME/zeroserve`, or `~/.local/state/zeroserve`. None where neither can be told.
 pub fn folder() -> Option<PathBuf> {
-    choose(env::var_os("XDG_STATE_HOME"), env::home_dir())
+    choose(env::var_os("XDG_STATE_HOME"), env::home_dir(), ".local/state")
 }
 
-fn choose(state_home: Option<OsString>, home: Option<PathBuf>) -> Option<PathBuf> {
+/// `$XDG_CONFIG_HOME/zeroserve`, or `~/.config/zeroserve`. None where neither can be told.
+pub fn config_folder() -> Option<PathBuf> {
+    choose(env::var_os("XDG_CONFIG_HOME"), env::home_dir(), ".config")
+}
+
+fn choose(variable: Option<OsString>, home: Option<PathBuf>, below: &str) -> Option<PathBuf> {
     // A relative path is to be ignored, says the specification.
     let absolute = |path: &PathBuf| path.is_absolute();
-    let state = state_home.map(PathBuf::from).filter(absolute);
-    let state = state.or_else(|| Some(home.filter(absolute)?.join(".local/state")))?;
-    Some(state.join("zeroserve"))
+    let chosen = variable.map(PathBuf::from).filter(absolute);
+    let chosen = chosen.or_else(|| Some(home.filter(absolute)?.join(below)))?;
+    Some(chosen.join("zeroserve"))
 }
 
 /// Makes a folder for nobody else's eyes, unless it is there.
@@ -45,9 +50,9 @@ mod tests {
             (Some("state"), "/home/ada/.local/state/zeroserve"),
             (None, "/home/ada/.local/state/zeroserve"),
         ] {
-            let chosen = choose(variable.map(OsString::from), home());
+            let chosen = choose(variable.map(OsString::from), home(), ".local/state");
             assert_eq!(chosen, Some(PathBuf::from(folder)), "{variable:?}");
         }
-        assert_eq!(choose(None, None), None);
+        assert_eq!(choose(None, None, ".config"), None);
     }
 }

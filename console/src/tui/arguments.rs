@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{Options, Theme};
+use super::{Options, Theme, preferences::Preferences};
+use crate::content::ConfigError;
 
 /// How the console is drawn, and whether it takes the mouse.
 #[derive(Args, Clone, Debug, Default)]
@@ -20,13 +21,18 @@ pub struct DisplayArguments {
 }
 
 impl DisplayArguments {
-    /// The options with what somebody said of them.
-    pub fn apply(&self, options: Options) -> Options {
-        Options {
-            ascii: self.ascii,
-            theme: self.theme.unwrap_or(options.theme),
-            mouse: !self.no_mouse,
+    /// The options with what somebody said of them: here, else in `console.toml`.
+    ///
+    /// # Errors
+    ///
+    /// Where that file cannot be read, or makes no sense.
+    pub fn apply(&self, options: Options) -> Result<Options, ConfigError> {
+        let Preferences { theme, ascii, mouse } = Preferences::read()?;
+        Ok(Options {
+            ascii: self.ascii || ascii,
+            theme: self.theme.or(theme).unwrap_or(options.theme),
+            mouse: !self.no_mouse && mouse.unwrap_or(options.mouse),
             ..options
-        }
+        })
     }
 }

@@ -20,6 +20,7 @@
 //! | `effects` | carries out what the model cannot: the server, the file system |
 //! | `guarded` | takes back what is on trial even if the console is killed |
 //! | `view` | draws the model |
+//! | `preferences` | how somebody likes it, from a file |
 //! | `rates`, `tree`, `format`, `field` | parts that know nothing of the rest |
 
 mod advice;
@@ -34,6 +35,7 @@ mod guarded;
 mod keys;
 mod message;
 mod model;
+mod preferences;
 mod rates;
 mod terminal;
 mod theme;
@@ -59,6 +61,7 @@ use tokio::{
 pub use self::{
     arguments::DisplayArguments,
     keys::{as_markdown as keys_as_markdown, as_text as keys_as_text},
+    preferences::EXAMPLE as PREFERENCES,
     theme::Theme,
 };
 pub(crate) use self::{

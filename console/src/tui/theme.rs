@@ -11,7 +11,8 @@ use ratatui::{
 use zeroserve_shared::reason::Severity;
 
 /// Which colours are drawn in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Theme {
     /// Light text on a dark ground.
     #[default]

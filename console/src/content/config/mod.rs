@@ -174,7 +174,7 @@ impl Rule {
 }
 
 /// The parser's message, and of a key that does not exist the one that was probably meant.
-fn in_words(message: &str) -> String {
+pub(crate) fn in_words(message: &str) -> String {
     let mut words = message.split('`').skip(1).step_by(2);
     let unknown = message.contains("unknown field").then(|| words.next()).flatten();
     let meant = unknown.and_then(|unknown| {
