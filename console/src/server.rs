@@ -7,6 +7,7 @@
 mod around;
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -100,6 +101,15 @@ pub enum RouteName {
     Path(RoutePath),
     /// An answer to what is not a hit.
     Fixed(FixedRoute),
+}
+
+impl fmt::Display for RouteName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(formatter, "{path}"),
+            Self::Fixed(answer) => write!(formatter, "the built-in answer {}", answer.status()),
+        }
+    }
 }
 
 /// A body in another encoding.
@@ -250,14 +260,14 @@ pub trait Server: Send {
         anyhow::bail!("flows are known of a running server only")
     }
 
-    /// The response behind a path as it is stored: status line, headers (the value of `Date` is
-    /// zero), body.
+    /// The response of a route as it is stored: status line, headers (the value of `Date` is zero),
+    /// body.
     ///
     /// # Errors
     ///
     /// As for [`Server::sample`], and where responses cannot be known.
-    fn response(&mut self, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
-        anyhow::bail!("the bytes of {path} are known of a running server only")
+    fn response(&mut self, route: &RouteName) -> anyhow::Result<Vec<u8>> {
+        anyhow::bail!("the bytes of {route} are known of a running server only")
     }
 
     /// Copies what was recorded of it into a new file, and returns how many bytes that were.

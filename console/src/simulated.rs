@@ -380,7 +380,11 @@ impl Server for Simulated {
         Ok(around::flows(&routes, self.samples, self.silent, limit))
     }
 
-    fn response(&mut self, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
+    fn response(&mut self, route: &RouteName) -> anyhow::Result<Vec<u8>> {
+        let path = match route {
+            RouteName::Path(path) => path,
+            RouteName::Fixed(answer) => return Ok(Rendered::fixed(*answer).bytes),
+        };
         let position = self.position(path);
         let position = position.ok_or_else(|| anyhow::anyhow!("nothing is served at {path}"))?;
         let route = &self.routes[position];

@@ -1,10 +1,11 @@
 //! What a console sees around a live server, and reads back from it, is what is there.
 
 use anyhow::{Context, Result};
+use zeroserve_shared::route::FixedRoute;
 use zeroserve_tests::{Lab, lab::noise};
 use zeroserve_tui::{
     kernel::Live,
-    server::{Change, FlowState, Server, Surroundings},
+    server::{Change, FlowState, RouteName, Server, Surroundings},
 };
 
 /// Looks around from inside the namespace of the interface, as the console of a demo does.
@@ -20,13 +21,15 @@ fn responses_of_every_size_are_read_back_as_they_were_published() -> Result<()> 
     for (path, bytes) in [("/small", 100), ("/medium", 20_000), ("/large", 300_000)] {
         let body = noise(7, bytes);
         lab.publish(path, &body)?;
-        let response = lab.live.response(&path.parse()?)?;
+        let response = lab.live.response(&RouteName::Path(path.parse()?))?;
         let head_end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n");
         let head_end = head_end.context("the response has no head")? + 4;
         assert!(response.starts_with(b"HTTP/1.1 200 OK\r\n"), "{path}");
         assert!(response[head_end..] == body, "{path}: another body than was published");
     }
-    assert!(lab.live.response(&"/nowhere".parse()?).is_err());
+    let not_found = lab.live.response(&RouteName::Fixed(FixedRoute::NotFound))?;
+    assert!(not_found.starts_with(b"HTTP/1.1 404 Not Found\r\n"));
+    assert!(lab.live.response(&RouteName::Path("/nowhere".parse()?)).is_err());
     Ok(())
 }
 

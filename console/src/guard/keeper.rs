@@ -89,7 +89,7 @@ fn read(server: &mut dyn Server, paths: &[RoutePath]) -> anyhow::Result<Vec<Befo
         let Some(info) = find(&routes, path) else {
             return Ok(Before { path: path.clone(), rendered: None });
         };
-        let response = server.response(path)?;
+        let response = server.response(&RouteName::Path(path.clone()))?;
         let rendered = restored(info, &response).map_err(|why| anyhow::anyhow!("{path}: {why}"))?;
         Ok(Before { path: path.clone(), rendered: Some(Arc::new(rendered)) })
     };

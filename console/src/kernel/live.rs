@@ -334,9 +334,9 @@ impl Server for Live {
         self.read_flows(limit)
     }
 
-    fn response(&mut self, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
+    fn response(&mut self, route: &RouteName) -> anyhow::Result<Vec<u8>> {
         self.check_attached()?;
-        self.view.response(&self.maps, path)
+        self.view.response(&self.maps, route)
     }
 
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {

@@ -48,17 +48,17 @@ impl View {
     }
 
     /// The response behind a path, as it is stored.
-    pub(super) fn response(&mut self, maps: &Maps, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
+    pub(super) fn response(&mut self, maps: &Maps, route: &RouteName) -> anyhow::Result<Vec<u8>> {
         self.refresh(maps)?;
         let mut served = self.by_version.iter();
         let (version, _) = served
-            .find(|(_, info)| matches!(&info.name, RouteName::Path(taken) if taken == path))
-            .with_context(|| format!("nothing is served at {path}"))?;
+            .find(|(_, info)| info.name == *route)
+            .with_context(|| format!("nothing is served at {route}"))?;
         let described = || Ok::<_, anyhow::Error>(maps.versions.get(&version.slot(), 0)?.0);
         let info = described()?;
         let bytes = maps.stored(info.class, version.slot(), info.forms[WHOLE].bytes)?;
         // Replaced and freed while it was read: what was read may be another's.
-        ensure!(described()?.generation == version.generation(), "{path} was replaced just now");
+        ensure!(described()?.generation == version.generation(), "{route} was replaced just now");
         Ok(bytes)
     }
 

@@ -21,9 +21,10 @@ use super::{
     state,
 };
 use crate::{
-    content::RoutePath,
     observe::{Seen, Wanted},
-    server::{Change, ChangeError, Flows, Identity, RouteInfo, Sample, Server, Surroundings},
+    server::{
+        Change, ChangeError, Flows, Identity, RouteInfo, RouteName, Sample, Server, Surroundings,
+    },
     tui::format,
 };
 
@@ -210,8 +211,8 @@ impl Server for Recorded {
         self.server.flows(limit)
     }
 
-    fn response(&mut self, path: &RoutePath) -> anyhow::Result<Vec<u8>> {
-        self.server.response(path)
+    fn response(&mut self, route: &RouteName) -> anyhow::Result<Vec<u8>> {
+        self.server.response(route)
     }
 
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {

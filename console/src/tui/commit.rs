@@ -54,7 +54,8 @@ fn undo_of(server: &mut dyn Server, planned: &Planned) -> Result<Planned, String
         return Ok(Planned::new(Change::Remove(path.clone()), None, command));
     }
     let info = describe(server, &path)?;
-    let response = server.response(&path).map_err(|error| format!("{error:#}"))?;
+    let response =
+        server.response(&RouteName::Path(path.clone())).map_err(|error| format!("{error:#}"))?;
     let (rendered, in_full) = restored(&info, &response)?;
     let rendered = Arc::new(rendered);
     let source = info.source.as_deref().map_or_else(|| "FILE".into(), format::shell_path);
@@ -208,12 +209,12 @@ mod tests {
     fn bytes_come_back_as_they_were() {
         let mut server = Simulated::new(1);
         carry_out(&mut server, commit(vec![Change::Add(path("/a"), rendered("the first"))]));
-        let before = server.response(&path("/a")).unwrap();
+        let before = server.response(&RouteName::Path(path("/a"))).unwrap();
         let done =
             carry_out(&mut server, commit(vec![Change::Replace(path("/a"), rendered("second"))]));
-        assert_ne!(server.response(&path("/a")).unwrap(), before);
+        assert_ne!(server.response(&RouteName::Path(path("/a"))).unwrap(), before);
         server.apply(done.undo[0].change.clone()).unwrap();
-        assert_eq!(server.response(&path("/a")).unwrap(), before);
+        assert_eq!(server.response(&RouteName::Path(path("/a"))).unwrap(), before);
     }
 
     #[test]
@@ -230,7 +231,7 @@ mod tests {
             carry_out(&mut server, commit(vec![Change::Replace(path("/a"), rendered("second"))]));
         let commit = Commit { changes: done.undo, intent: Intent::Undo };
         assert_eq!(carry_out(&mut server, commit).failed, None);
-        let back = server.response(&path("/a")).unwrap();
+        let back = server.response(&RouteName::Path(path("/a"))).unwrap();
         assert_eq!(back, first.bytes[..back.len()]);
         let info = describe(&mut server, &path("/a")).unwrap();
         assert_eq!(info.encodings.len(), first.variants.len());

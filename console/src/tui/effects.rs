@@ -148,9 +148,9 @@ pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
             Message::Observed(server.observe(&wanted).map_err(|e| format!("{e:#}")))
         }
         ServerJob::Routes => Message::Routes(server.routes().map_err(|e| format!("{e:#}"))),
-        ServerJob::Head(path) => {
-            let response = server.response(&path).map_err(|e| format!("{e:#}"));
-            Message::Head { path, lines: response.map(|response| commit::head(&response)) }
+        ServerJob::Head(route) => {
+            let response = server.response(&route).map_err(|e| format!("{e:#}"));
+            Message::Head { route, lines: response.map(|response| commit::head(&response)) }
         }
         ServerJob::Measure(wanted) => {
             let outcome = server.measure(wanted).map(|()| wanted);

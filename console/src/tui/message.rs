@@ -13,7 +13,7 @@ use crate::{
     content::{Rendered, ResponseOptions, RoutePath},
     observe::{Packet, Seen, Wanted},
     record::{Play, Playing},
-    server::{Change, Flows, RouteInfo, Sample, Surroundings},
+    server::{Change, Flows, RouteInfo, RouteName, Sample, Surroundings},
 };
 
 /// Something happened.
@@ -47,9 +47,9 @@ pub(crate) enum Message {
     Flows(Result<Flows, String>),
     Observed(Result<Seen, String>),
     Routes(Result<Arc<[RouteInfo]>, String>),
-    /// The head of the response that is served at a path.
+    /// The head of the response of a route.
     Head {
-        path: RoutePath,
+        route: RouteName,
         lines: Result<Vec<String>, String>,
     },
     /// How the file of the route of that index compares with what is served.
@@ -113,7 +113,7 @@ pub(crate) enum ServerJob {
     /// Single requests and packets, as long as this is asked again and again.
     Observe(Wanted),
     Routes,
-    Head(RoutePath),
+    Head(RouteName),
     Commit(Box<Commit>),
     /// Have the kernel measure what a packet costs, or no longer.
     Measure(bool),

@@ -151,7 +151,7 @@ fn a_head_that_comes_after_somebody_cancelled_changes_nothing() {
     let mut run = Run::new(80, 24);
     run.ticks(4).press("Down d Esc");
     let path = "/app.js".parse().unwrap();
-    run.send(Message::Head { path, lines: Ok(Vec::new()) });
+    run.send(Message::Head { route: crate::server::RouteName::Path(path), lines: Ok(Vec::new()) });
     assert!(run.model.popup.is_none());
     run.press("d");
     let Some(Popup::Confirm(confirm)) = &run.model.popup else { panic!("nothing is asked") };

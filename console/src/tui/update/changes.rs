@@ -142,17 +142,18 @@ pub(super) fn on_rendered(
 /// Asks whether a change shall be made. What it would replace is read meanwhile.
 fn ask(model: &mut Model, planned: Planned, effects: &mut Vec<Effect>) {
     if planned.old.is_some() {
-        effects.push(Effect::Server(ServerJob::Head(planned.path().clone())));
+        effects.push(Effect::Server(ServerJob::Head(RouteName::Path(planned.path().clone()))));
     }
     model.popup = Some(Popup::Confirm(Confirm { planned, choice: 0 }));
 }
 
 /// The head of what would be replaced was read.
-pub(super) fn on_head(model: &mut Model, path: &RoutePath, lines: Result<Vec<String>, String>) {
+pub(super) fn on_head(model: &mut Model, route: &RouteName, lines: Result<Vec<String>, String>) {
     let asked = match &mut model.popup {
         Some(Popup::Confirm(confirm)) => Some(&mut confirm.planned),
         _ => None,
     };
+    let RouteName::Path(path) = route else { return };
     // Somebody may have staged it already.
     let waiting = asked.into_iter().chain(model.changes.all_mut());
     for planned in waiting.filter(|planned| planned.path() == path) {

@@ -1,11 +1,14 @@
 //! Changes that go live: for good, on trial, and back again; staged ones, and the log of them all.
 
 use super::{panels::steps, pen};
-use crate::tui::{
-    format,
-    keys::Action,
-    message::{Commit, Committed, Effect, Intent, Kind, Planned, ServerJob},
-    model::{Level, Listed, Model, Note, Popup, TRIAL, Trial},
+use crate::{
+    server::RouteName,
+    tui::{
+        format,
+        keys::Action,
+        message::{Commit, Committed, Effect, Intent, Kind, Planned, ServerJob},
+        model::{Level, Listed, Model, Note, Popup, TRIAL, Trial},
+    },
 };
 
 /// Responses whose heads are read for a list: looking must not cost more than it is worth.
@@ -43,7 +46,7 @@ pub(super) fn list(model: &mut Model, listed: Listed, effects: &mut Vec<Effect>)
     // What they replace may be another version by now.
     let replaced = changes.iter().filter(|planned| planned.kind() == Kind::Replace);
     let heads = replaced.take(LISTED_HEADS).map(|planned| planned.path().clone());
-    effects.extend(heads.map(|path| Effect::Server(ServerJob::Head(path))));
+    effects.extend(heads.map(|path| Effect::Server(ServerJob::Head(RouteName::Path(path)))));
     model.popup = Some(Popup::Changes { listed, selected: 0 });
 }
 

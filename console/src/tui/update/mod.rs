@@ -59,9 +59,9 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Observed(outcome) => sights::on_observed(model, outcome),
         Message::Exported { file, outcome } => sights::on_exported(model, &file, outcome),
         Message::Routes(outcome) => routes::on_routes(model, outcome, &mut effects),
-        Message::Head { path, lines } => {
-            routes::on_head(model, &path, &lines);
-            changes::on_head(model, &path, lines);
+        Message::Head { route, lines } => {
+            routes::on_head(model, &route, &lines);
+            changes::on_head(model, &route, lines);
         }
         Message::Compared { index, drift } => routes::on_compared(model, index, drift),
         Message::Committed(committed) => commit::on_committed(model, *committed, &mut effects),

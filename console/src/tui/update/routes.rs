@@ -91,8 +91,9 @@ pub(super) fn open(model: &mut Model, index: u32, effects: &mut Vec<Effect>) {
 /// Asks for what is not known of a route without looking closer.
 fn ask(model: &Model, index: u32, effects: &mut Vec<Effect>) {
     let Some(info) = model.route(index).filter(|_| model.replay.is_none()) else { return };
-    if let RouteName::Path(path) = &info.name {
-        effects.push(Effect::Server(ServerJob::Head(path.clone())));
+    // Without a status it is no HTTP, and has no head.
+    if info.status != 0 {
+        effects.push(Effect::Server(ServerJob::Head(info.name.clone())));
     }
     if info.source.is_some() {
         effects.push(Effect::Files(FilesJob::Compare(Box::new(info.clone()))));
@@ -108,8 +109,8 @@ fn inside(model: &mut Model) -> Option<(u32, &mut Inside)> {
 }
 
 /// The head of a response was read, or could not be.
-pub(super) fn on_head(model: &mut Model, path: &RoutePath, lines: &Result<Vec<String>, String>) {
-    let asked = model.route_at(path.as_str()).map(|info| info.index);
+pub(super) fn on_head(model: &mut Model, route: &RouteName, lines: &Result<Vec<String>, String>) {
+    let asked = model.routes.infos.iter().find(|info| info.name == *route).map(|info| info.index);
     let Some((index, inside)) = inside(model) else { return };
     if asked == Some(index) {
         inside.head = Some(lines.clone());

@@ -128,7 +128,7 @@ fn drift(info: &RouteInfo, inside: &Inside) -> Option<Line<'static>> {
 
 /// The status line and the header fields, as they are sent.
 fn head(info: &RouteInfo, inside: &Inside) -> Vec<Line<'static>> {
-    if matches!(info.name, RouteName::Fixed(_)) {
+    if info.status == 0 {
         return Vec::new();
     }
     let mut lines = vec![Line::default()];
