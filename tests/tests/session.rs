@@ -36,6 +36,10 @@ fn the_recorded_session_is_whole_and_plays_without_capabilities() -> Result<()> 
     terminal.wait_for(&format!("add up to {} packets in", groups.join(" ")))?;
     terminal.keys("L")?;
     terminal.wait_for("replaced /health.txt")?;
+    // The footer is drawn last.
+    terminal.wait_for("Esc close")?;
+    let log = terminal.contents();
+    ensure!(log.contains("(ada)") && !log.contains(" by "), "who did it, not who watches:\n{log}");
     terminal.keys("\x1b")?;
     // Together with the escape before it, another key would be one with Alt.
     terminal.wait_for("b begin")?;

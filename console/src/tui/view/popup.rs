@@ -163,7 +163,8 @@ fn log(model: &Model, scroll: usize) -> Page {
             for line in detail::wrapped(&text, room) {
                 lines.push(hanging(&mut head, line));
             }
-        } else if note.command.is_some() {
+        } else if note.command.is_some() && model.replay.is_none() {
+            // What is played names who did it; whoever watches it did not.
             lines.push(hanging(&mut head, Line::raw(format!(" by {}", model.user))));
         }
         if let Some(command) = &note.command {
