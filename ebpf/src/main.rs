@@ -1,4 +1,4 @@
-//! The eBPF object: the XDP program and the egress program.
+//! The eBPF object of the server: the XDP, egress and handoff programs.
 //!
 //! Build it with `ebpf/build`. For the host this is an empty program; what can run there is in
 //! the library beside it.

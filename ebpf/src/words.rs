@@ -1,6 +1,7 @@
 //! Eight bytes at a time, from and to any address.
 
 use zerocopy::FromZeros;
+use zeroserve_shared::config::Address;
 
 /// Loads eight bytes from any address. The compiler would do so byte by byte, not knowing that
 /// the kernel allows it.
@@ -45,7 +46,7 @@ pub unsafe fn store(to: *mut u8, word: u64) {
     }
 }
 
-/// Copies `BYTES` bytes, at least eight, a word at a time; the last word may overlap the one before.
+/// Copies `BYTES` bytes, at least eight.
 ///
 /// # Safety
 ///
@@ -53,10 +54,22 @@ pub unsafe fn store(to: *mut u8, word: u64) {
 #[inline(always)]
 pub unsafe fn copy<const BYTES: usize>(from: *const u8, to: *mut u8) {
     const { assert!(BYTES >= 8) };
+    // SAFETY: the caller vouches for the pointers.
+    unsafe { copy_bytes(from, to, BYTES) };
+}
+
+/// Copies a number of bytes known to the compiler, at least eight, a word at a time; the last word may
+/// overlap the one before.
+///
+/// # Safety
+///
+/// As for [`copy`].
+#[inline(always)]
+unsafe fn copy_bytes(from: *const u8, to: *mut u8, bytes: usize) {
     let mut at = 0;
-    while at < BYTES {
-        let here = if at + 8 <= BYTES { at } else { BYTES - 8 };
-        // SAFETY: the caller vouches for the pointers, and `here + 8` is at most `BYTES`.
+    while at < bytes {
+        let here = if at + 8 <= bytes { at } else { bytes - 8 };
+        // SAFETY: the caller vouches for the pointers, and `here + 8` is at most `bytes`.
         unsafe { store(to.add(here), load(from.add(here))) };
         at += 8;
     }
@@ -66,14 +79,21 @@ pub unsafe fn copy<const BYTES: usize>(from: *const u8, to: *mut u8) {
 /// byte, where it does not know that the two do not overlap.
 #[inline(always)]
 pub fn copy_value<T: Copy>(from: &T, to: &mut T) {
-    let (from, to) = (core::ptr::from_ref(from).cast::<u8>(), core::ptr::from_mut(to).cast::<u8>());
-    let bytes = size_of::<T>();
-    let mut at = 0;
-    while at < bytes {
-        let here = if at + 8 <= bytes { at } else { bytes - 8 };
-        // SAFETY: both are references, and `here + 8` is at most the size.
-        unsafe { store(to.add(here), load(from.add(here))) };
-        at += 8;
+    let (from, to) = (core::ptr::from_ref(from).cast(), core::ptr::from_mut(to).cast());
+    // SAFETY: both are references, one of them exclusive, to so many bytes.
+    unsafe { copy_bytes(from, to, const { size_of::<T>() }) };
+}
+
+/// Puts an IPv4 address, in network byte order, in the place of an address, as
+/// [`mapped`](zeroserve_shared::config::mapped) does. The compiler would call its own `memset` for the zeros.
+#[inline(always)]
+pub fn store_mapped(address: &mut Address, v4: [u8; 4]) {
+    let to = core::ptr::from_mut(address).cast::<u8>();
+    let end = u64::from(u32::from_le_bytes(v4)) << 32 | 0xffff_0000;
+    // SAFETY: an address has sixteen bytes, of which any are allowed.
+    unsafe {
+        store(to, 0);
+        store(to.add(8), end);
     }
 }
 
@@ -93,5 +113,19 @@ pub fn clear<T: FromZeros>(value: &mut T) {
         // SAFETY: as above.
         unsafe { to.add(at).write_volatile(0) };
         at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroserve_shared::config::mapped;
+
+    use super::*;
+
+    #[test]
+    fn an_ipv4_address_is_put_in_place_as_it_is_mapped() {
+        let mut address = [0xee; 16];
+        store_mapped(&mut address, [198, 18, 0, 1]);
+        assert_eq!(address, mapped([198, 18, 0, 1]));
     }
 }

@@ -23,18 +23,6 @@ pub struct FlowKey {
 
 const _: () = crate::size_is::<FlowKey, 40>();
 
-impl FlowKey {
-    /// Says that it came through no VLAN.
-    #[inline(always)]
-    pub fn clear_vlans(&mut self) {
-        for vlan in &mut self.vlans {
-            // SAFETY: it is a reference. Volatile, or the compiler would make it a call of its own
-            // `memset`, which writes byte by byte.
-            unsafe { core::ptr::from_mut(vlan).write_volatile([0; 2]) };
-        }
-    }
-}
-
 /// One TCP connection. Created by its first valid cookie that comes with request bytes, so a
 /// flood of SYNs stores nothing; removed when it closes, or by the LRU.
 ///

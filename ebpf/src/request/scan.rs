@@ -8,7 +8,7 @@ use zeroserve_shared::{
 };
 
 use super::{START, Text, field, list, swar, window};
-use crate::bounds::opaque;
+use crate::{bounds::opaque, words};
 
 /// How many beginnings of segments of the path are remembered, for `..` to go back to.
 pub(super) const LEVELS: usize = 16;
@@ -103,11 +103,10 @@ const _: () = assert!(offset_of!(RequestScan, text) % 8 == 0 && START == 0);
 /// they held, because they are written before they are read.
 #[inline(always)]
 pub fn start(scan: &mut RequestScan, path_key: [u64; 2]) {
-    // Not known to be the same as what lies in memory, or the compiler would copy that by a call of its
-    // own `memmove`, byte by byte.
-    let key = [opaque(path_key[0]), opaque(path_key[1])];
-    scan.path = PathHasher::new(key);
-    scan.host = PathHasher::new(key);
+    // Not known to lie in memory, or the compiler would copy it by a call of its own `memmove`.
+    let [low, high] = path_key;
+    scan.path = PathHasher::new([opaque(low), opaque(high)]);
+    words::copy_value(&scan.path, &mut scan.host);
     let mut at = offset_of!(RequestScan, text) / 8;
     while at < size_of::<RequestScan>() / 8 {
         // SAFETY: the words from `text` to the end are the scan's own, and in all they belong to

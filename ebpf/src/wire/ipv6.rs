@@ -101,7 +101,7 @@ impl Ipv6 {
 
 /// Whether an address is one of IPv4 (RFC 4291 section 2.5.5.2).
 #[inline(always)]
-fn is_mapped(address: &[u8; 16]) -> bool {
+pub fn is_mapped(address: &[u8; 16]) -> bool {
     let word = |at: usize| {
         u32::from_be_bytes([address[at], address[at + 1], address[at + 2], address[at + 3]])
     };

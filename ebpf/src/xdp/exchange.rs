@@ -98,7 +98,7 @@ fn begin(ingress: &mut Ingress<'_>) {
     let config = ingress.config;
     request::start(&mut ingress.scratch.request, config.path_key);
     if config.hands_off() {
-        ingress.scratch.request.bypass = config.bypass;
+        words::copy_value(&config.bypass, &mut ingress.scratch.request.bypass);
     }
 }
 

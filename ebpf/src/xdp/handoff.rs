@@ -19,9 +19,9 @@ use zeroserve_ebpf::{
         ethernet::{IPV4, IPV6},
         tcp,
     },
+    words,
 };
 use zeroserve_shared::{
-    config::mapped,
     flow::{Flow, FlowKey, SEATED},
     map::HANDOFF_PLACEHOLDER,
 };
@@ -65,8 +65,8 @@ fn hand_off(packet: *mut __sk_buff) -> Option<()> {
         if header.protocol() != tcp::PROTOCOL || header.has_options() || header.is_fragment() {
             return None;
         }
-        key.remote = mapped(header.source());
-        key.local = mapped(header.destination());
+        words::store_mapped(&mut key.remote, header.source());
+        words::store_mapped(&mut key.local, header.destination());
     } else {
         read(packet, headers, const { Headers::bytes_for(0, true) })?;
         let header = headers.ipv6();

@@ -17,7 +17,7 @@ use zeroserve_ebpf::{
     words,
 };
 use zeroserve_shared::{
-    config::{Local, mapped},
+    config::Local,
     reason::{Reason, Verdict},
 };
 
@@ -115,7 +115,7 @@ fn read_headers(ingress: &mut Ingress<'_>) -> Option<Ending> {
     if !ingress.packet.read_least_headers(headers) {
         return Some(Ending(zeroserve_judge_short(ingress.context)));
     }
-    scratch.segment.key.clear_vlans();
+    scratch.segment.key.vlans = [[0; 2]; 2];
     if headers.beginning().ether_type(0) != ethernet::IPV4 {
         let link = *headers.beginning();
         let tags = link.tags();
@@ -222,8 +222,8 @@ fn read_segment(segment: &mut Segment, headers: &Headers, frame_bytes: u32) -> b
         segment.key.remote = headers.ipv6().source();
         segment.key.local = headers.ipv6().destination();
     } else {
-        segment.key.remote = mapped(headers.ipv4().source());
-        segment.key.local = mapped(headers.ipv4().destination());
+        words::store_mapped(&mut segment.key.remote, headers.ipv4().source());
+        words::store_mapped(&mut segment.key.local, headers.ipv4().destination());
     }
     segment.key.remote_port = headers.tcp.source();
     segment.key.local_port = headers.tcp.destination();

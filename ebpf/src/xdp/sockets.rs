@@ -6,11 +6,8 @@ use aya_ebpf::{
     bindings::{BPF_F_CURRENT_NETNS, bpf_sock, bpf_sock_tuple},
     helpers::generated::{bpf_sk_release, bpf_skc_lookup_tcp},
 };
-use zeroserve_ebpf::ownership::Known;
-use zeroserve_shared::{
-    config::{Address, mapped},
-    flow::FlowKey,
-};
+use zeroserve_ebpf::{ownership::Known, wire::ipv6::is_mapped};
+use zeroserve_shared::flow::FlowKey;
 
 /// The state of a socket that listens (`include/uapi/linux/bpf.h`, `BPF_TCP_LISTEN`).
 pub(super) const LISTENING: u32 = 10;
@@ -61,19 +58,6 @@ pub(super) fn find(context: *mut c_void, key: &mut FlowKey) -> *mut bpf_sock {
         // A key begins with what the kernel wants of an IPv6 connection, in the same order.
         look_up(context, (&raw mut *key).cast(), IPV6_ENDS_BYTES)
     }
-}
-
-#[inline(always)]
-fn is_mapped(address: &Address) -> bool {
-    let prefix = mapped([0; 4]);
-    let mut index = 0;
-    while index < 12 {
-        if address[index] != prefix[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
 }
 
 #[inline(always)]
