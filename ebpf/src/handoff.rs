@@ -6,6 +6,8 @@
 
 use zeroserve_shared::flow::{Flow, HANDED, SACKS, SCALES, SEATED};
 
+use crate::wire::{TIMESTAMPS_BYTES, options::OWN_SHIFT};
+
 /// What the kernel cannot know of the handshake (`struct bpf_tcp_req_attrs`).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,23 +38,24 @@ pub struct Negotiated {
 
 const _: () = zeroserve_shared::size_is::<Negotiated, 20>();
 
-/// Shift of the window that our SYN-ACK offers.
-pub const OWN_SHIFT: u8 = 0;
-
-/// What was negotiated in a flow. Timestamps and ECN never are.
+/// What was negotiated in a flow, when the clock of our timestamps is at `clock`. ECN never is.
+///
+/// The kernel sets its own clock by the timestamp that the client echoed. It gets the time instead:
+/// what the client echoed is older, and a clock that goes back has its segments dropped (PAWS).
 #[inline(always)]
-pub const fn negotiated(flow: &Flow) -> Negotiated {
+pub const fn negotiated(flow: &Flow, clock: u32) -> Negotiated {
     let scales = flow.window_shift & SCALES != 0;
+    let timestamps = flow.client_clock != 0;
     Negotiated {
-        client_timestamp: 0,
-        echoed_timestamp: 0,
-        mss: flow.mss,
+        client_timestamp: flow.client_clock,
+        echoed_timestamp: if timestamps { clock } else { 0 },
+        mss: if timestamps { flow.mss + TIMESTAMPS_BYTES } else { flow.mss },
         own_shift: if scales { OWN_SHIFT } else { 0 },
         client_shift: if scales { flow.window_shift & 0xf } else { 0 },
         ecn: 0,
         scales: scales as u8,
         sack: (flow.window_shift & SACKS != 0) as u8,
-        timestamps: 0,
+        timestamps: timestamps as u8,
         in_microseconds: 0,
         reserved: [0; 3],
     }
@@ -84,14 +87,18 @@ mod tests {
     #[test]
     fn the_kernel_is_told_what_was_negotiated() {
         let plain = Negotiated { mss: 1400, ..Negotiated::default() };
-        assert_eq!(negotiated(&flow(0)), plain);
-        assert_eq!(negotiated(&flow(SACKS)), Negotiated { sack: 1, ..plain });
+        assert_eq!(negotiated(&flow(0), 5), plain);
+        assert_eq!(negotiated(&flow(SACKS), 5), Negotiated { sack: 1, ..plain });
         let scaled =
             Negotiated { scales: 1, client_shift: 9, own_shift: OWN_SHIFT, sack: 1, ..plain };
-        assert_eq!(negotiated(&flow(SCALES | SACKS | 9)), scaled);
+        assert_eq!(negotiated(&flow(SCALES | SACKS | 9), 5), scaled);
         // A shift of zero is a shift: the kernel's own windows may be scaled then.
         let unscaled = Negotiated { scales: 1, own_shift: OWN_SHIFT, ..plain };
-        assert_eq!(negotiated(&flow(SCALES)), unscaled);
+        assert_eq!(negotiated(&flow(SCALES), 5), unscaled);
+        let stamped = Flow { client_clock: 77, mss: 1388, ..flow(0) };
+        let expected =
+            Negotiated { timestamps: 1, client_timestamp: 77, echoed_timestamp: 5, ..plain };
+        assert_eq!(negotiated(&stamped, 5), expected, "the MSS is without options");
     }
 
     #[test]

@@ -38,9 +38,14 @@ pub struct Config {
     pub mtu: u16,
     /// What becomes of requests that are not served here, as the number of an [`OnMiss`].
     pub on_miss: u32,
+    /// Where the clock of the timestamps stands when `CLOCK_MONOTONIC` is at zero, in milliseconds;
+    /// random per attach, because clients need not know how long the machine has been up.
+    pub clock_start_ms: u32,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
 }
 
-const _: () = crate::size_is::<Config, 136>();
+const _: () = crate::size_is::<Config, 144>();
 
 impl Config {
     /// The largest TCP payload that fits the interface's MTU, in bytes, behind an IP header of so

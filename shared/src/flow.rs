@@ -96,9 +96,14 @@ pub struct Flow {
     pub timed_at_ticks: u16,
     /// The shortest round trip seen, in the same ticks; zero if none has been.
     pub shortest_ticks: u16,
+    /// The client's clock when it sent the latest segment (TS.Recent, RFC 7323); never zero if both
+    /// send timestamps, else zero.
+    pub client_clock: u32,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
 }
 
-const _: () = crate::size_is::<Flow, 96>();
+const _: () = crate::size_is::<Flow, 104>();
 
 /// Part of [`Flow::window_shift`]: windows are scaled in this connection (RFC 7323 section 2.2).
 pub const SCALES: u8 = 0x80;

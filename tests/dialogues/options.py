@@ -1,7 +1,9 @@
 """What is agreed upon in the handshake."""
 
+import itertools
+
 from dialogue import dialogue
-from peer import request
+from peer import Stamps, request
 
 NOP = ("NOP", None)
 
@@ -49,18 +51,55 @@ def scaling_and_sack_are_agreed_upon_only_if_offered(lab):
         assert ("WScale" in answer.options) == scale, answer
         assert ("SAckOK" in answer.options) == sack, answer
         assert "Timestamp" not in answer.options, answer
+        stamped = lab.connection(options=options, stamps=Stamps()).syn()
+        assert ("WScale" in stamped.options, "SAckOK" in stamped.options) == (scale, sack), stamped
 
 
 @dialogue("RFC 7323 section 3.2: timestamps in every segment, or in none")
 def timestamps_are_used_throughout_or_not_at_all(lab):
-    offered = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1000, 0)), NOP, ("WScale", 7)]
-    connection = lab.connection(options=offered)
-    answer = connection.open()
+    # That each segment that comes has them is checked when it comes.
+    for place in [0, 1]:
+        connection = lab.open(stamps=Stamps(place=place))
+        for path in ["/small", "/medium", "/large"]:
+            lab.check(connection, path)
+        count = itertools.count()
+        lab.check(connection, "/large", lose=lambda segment: next(count) % 15 == 7)
+        connection.receive_all()
+        connection.send("FA")
+        assert connection.receive().ack == connection.send_next
+    connection = lab.open()
     connection.send("PA", request("/medium"))
-    flight = connection.receive_all()
-    assert flight
-    for segment in flight:
-        assert ("Timestamp" in segment.options) == ("Timestamp" in answer.options), segment
+    for segment in connection.receive_all():
+        assert not segment.options, segment
+
+
+@dialogue("RFC 7323 section 3.2: with timestamps in both SYNs the sender subtracts what they take")
+def segments_with_timestamps_fill_the_mtu(lab):
+    found = sizes(lab.connection(stamps=Stamps()), "/large")
+    assert max(found) == 1448, found
+
+
+@dialogue("RFC 7323 section 3.2: a segment without the timestamps that it should have is accepted")
+def a_segment_that_lacks_its_timestamp_counts(lab):
+    # The RFC would have it dropped, but allows this; Linux does the same.
+    stamps = Stamps()
+    connection = lab.open(stamps=stamps)
+    lab.check(connection, "/small")
+    stamps.omitted = True
+    lab.check(connection, "/small")
+
+
+@dialogue("RFC 7323 section 4.3: the clock of an older segment that comes late is not echoed")
+def an_older_clock_is_not_echoed(lab):
+    stamps = Stamps()
+    connection = lab.open(stamps=stamps)
+    lab.check(connection, "/small")
+    newest, stamps.clock = stamps.clock, stamps.clock - 10
+    sent = request("/small")
+    connection.send("PA", sent, seq=connection.send_next - len(sent))
+    stamps.clock = newest
+    segment = connection.receive()
+    assert segment.options["Timestamp"][1] == newest, segment
 
 
 @dialogue("RFC 9293 section 3.1, MUST-6: options that are not known are skipped")

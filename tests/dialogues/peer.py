@@ -138,7 +138,7 @@ class Connection:
 
     ports = iter(range(20000, 60000))
 
-    def __init__(self, link, isn=0x1000_0000, options=None, window=65535, port=None):
+    def __init__(self, link, isn=0x1000_0000, options=None, window=65535, port=None, stamps=None):
         self.link = link
         self.port = port or next(Connection.ports)
         self.isn = isn
@@ -149,6 +149,7 @@ class Connection:
         self.receive_next = 0
         self.acknowledged = isn
         self.received = Received()
+        self.stamps = stamps
 
     def send(self, flags="A", payload=b"", seq=None, ack=None, window=None, options=(),
              raw_options=b""):
@@ -161,7 +162,7 @@ class Connection:
             seq=self.send_next if seq is None else seq % SEQUENCES,
             ack=(self.receive_next if ack is None else ack % SEQUENCES) if "A" in flags else 0,
             window=self.window if window is None else window,
-            options=list(options),
+            options=self.stamps.put(list(options), "S" in flags) if self.stamps else list(options),
         )
         if raw_options:
             tcp.dataofs = 5 + len(raw_options) // 4
@@ -175,6 +176,8 @@ class Connection:
         segment = self.link.receive(self.port)
         if segment is None:
             raise Silence("nothing came")
+        if self.stamps:
+            self.stamps.check(segment)
         if "A" in segment.flags and distance(segment.ack, self.acknowledged) > 0:
             self.acknowledged = segment.ack
         return segment
@@ -268,6 +271,37 @@ class Connection:
         sent = request(path, fields)
         self.send("PA", sent)
         return self.answer(sent, **how)
+
+
+class Stamps:
+    """Timestamps in every segment (RFC 7323 section 3.2), checked in every segment that comes."""
+
+    def __init__(self, clock=0xffff_fff0, place=0):
+        self.clock = clock
+        # Where the option stands among others, in segments that are no SYN.
+        self.place = place
+        self.echoes = 0
+        # A segment that has none, by its number.
+        self.omitted = False
+
+    def put(self, options, is_syn):
+        if self.omitted:
+            return options
+        self.clock = (self.clock + 1) % SEQUENCES
+        stamp = [("NOP", None), ("NOP", None), ("Timestamp", (self.clock, self.echoes))]
+        at = len(options) if is_syn else self.place
+        return options[:at] + stamp + options[at:]
+
+    def check(self, segment):
+        if "R" in segment.flags:
+            return
+        assert "Timestamp" in segment.options, f"no timestamps: {segment}"
+        clock, echoed = segment.options["Timestamp"]
+        # The one of a flight that is on its way may be older than the latest.
+        assert -200 < distance(echoed, self.clock) <= 0, f"{self.clock} was sent: {segment}"
+        assert not self.echoes or distance(clock, self.echoes) >= 0, f"went back: {segment}"
+        assert len(segment.payload) <= 1448, f"no room for the option: {segment}"
+        self.echoes = clock
 
 
 DEFAULT_OPTIONS = [("MSS", 1460), ("NOP", None), ("WScale", 7), ("SAckOK", b"")]

@@ -252,9 +252,9 @@ fn the_servers_socket_has_the_options_that_were_negotiated() -> Result<()> {
         // The peer's shift in the lower half, its own in the upper.
         assert_eq!(theirs.tcpi_snd_rcv_wscale, ours.tcpi_snd_rcv_wscale.rotate_left(4));
         assert_eq!(theirs.tcpi_options, ours.tcpi_options);
-        const SACK_AND_SCALING: u8 = 2 | 4;
-        assert_eq!(theirs.tcpi_options, SACK_AND_SCALING);
-        assert_eq!(theirs.tcpi_snd_mss, 1460);
+        const TIMESTAMPS_SACK_AND_SCALING: u8 = 1 | 2 | 4;
+        assert_eq!(theirs.tcpi_options, TIMESTAMPS_SACK_AND_SCALING);
+        assert_eq!(theirs.tcpi_snd_mss, 1448);
         assert_eq!(stream.peer_addr()?.ip().to_canonical(), CLIENT_ADDRESS);
     }
     Ok(())

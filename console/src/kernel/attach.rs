@@ -293,6 +293,8 @@ fn fill_maps(
         flags: 0,
         on_miss: on_miss as u32,
         bypass: Bypass::default(),
+        clock_start_ms: random_key()?[0] as u32,
+        reserved: 0,
     };
     maps.config.set(0, Raw(config), 0).context("cannot write the map CONFIG")?;
     addresses::write(&mut maps.addresses, locals)?;

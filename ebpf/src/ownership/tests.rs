@@ -172,7 +172,7 @@ fn packets_behind_the_first_pass_with_it_and_not_without_it() {
 
 #[test]
 fn what_the_kernel_could_not_take_over_later_it_gets_from_the_beginning() {
-    let offered = |mss| Options { mss, window_shift: 7, scales: true, sack: true };
+    let offered = |mss| Options { mss, window_shift: 7, scales: true, sack: true, timestamp: 0 };
     assert!(can_be_handed_off(&offered(536), false, false));
     assert!(!can_be_handed_off(&offered(535), false, false));
     assert!(can_be_handed_off(&offered(1220), true, false));

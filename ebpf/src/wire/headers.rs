@@ -1,8 +1,9 @@
 //! All headers of a frame, in one piece.
 //!
 //! They stand at the end of a struct that has room for the longest: however long the link layer's
-//! and the network layer's are, those of a frame are one run of bytes that ends where the struct
-//! does. So they are read with one copy and written with one, and TCP's is always in its place.
+//! and the network layer's are, those of a frame are one run of bytes that ends with TCP's. So they
+//! are read with one copy, and TCP's is always in its place. Behind it is room for the timestamps,
+//! the one option of segments that are no SYN, so that headers are written with one copy, too.
 //!
 //! | bytes | link layer | network layer | begins at | IP begins at | TCP begins at |
 //! |---|---|---|---|---|---|
@@ -17,8 +18,10 @@ use crate::{
         ethernet::{self, ETHERNET_BYTES, Link, LinkAddresses, MAX_LINK_BYTES, TAG_BYTES},
         ipv4::{self, Ipv4},
         ipv6::{self, Ipv6},
+        options::{self, TIMESTAMPS_HEADER},
         tcp::Tcp,
     },
+    words,
 };
 
 /// Bytes of [`Headers`].
@@ -30,19 +33,25 @@ pub const LEAST_HEADER_BYTES: u32 = ETHERNET_BYTES + (size_of::<Ipv4>() + size_o
 /// Bytes of all headers of a frame at most: IPv6 with two tags.
 pub const MOST_HEADER_BYTES: u32 = (MAX_LINK_BYTES + size_of::<Ipv6>() + size_of::<Tcp>()) as u32;
 
+/// Bytes of the option that headers can have: timestamps, and what aligns them.
+pub const TIMESTAMPS_BYTES: u16 = 12;
+
 /// Room for the headers of every frame that the program answers: Ethernet with up to two tags,
-/// IPv4 or IPv6, TCP without options.
+/// IPv4 or IPv6, TCP with timestamps or without.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Headers {
-    /// How many bytes they have.
+    /// How many bytes they have, those of TCP's option not counted.
     bytes: u32,
-    /// Keeps what follows aligned.
-    reserved: [u8; 2],
+    /// How many bytes TCP's option has: [`TIMESTAMPS_BYTES`] or none.
+    option_bytes: u16,
     link: [u8; MAX_LINK_BYTES],
     network: Network,
     /// Transport layer.
     pub tcp: Tcp,
+    timestamps: [u32; 3],
+    /// Free of padding.
+    reserved: [u8; 4],
 }
 
 /// Room for an IPv6 header. One of IPv4 stands at the end, and the end of the link layer's before.
@@ -54,7 +63,12 @@ struct Network {
 }
 
 const _: () = assert!(size_of::<Network>() == size_of::<Ipv6>());
-const _: () = zeroserve_shared::size_is::<Headers, 88>();
+const _: () = zeroserve_shared::size_is::<Headers, 104>();
+
+/// Where TCP's header ends.
+const END: usize = 88;
+
+const _: () = assert!(END == core::mem::offset_of!(Headers, timestamps));
 
 /// Where headers can begin, from the beginning of the longest: the multiples of four up to 28.
 const START_MASK: u64 = (MOST_HEADER_BYTES - LEAST_HEADER_BYTES) as u64;
@@ -68,10 +82,16 @@ impl Headers {
         self.bytes = bytes;
     }
 
-    /// How many bytes they have.
+    /// How many bytes they have, without TCP's option.
     #[inline(always)]
     pub const fn bytes(&self) -> u32 {
         self.bytes
+    }
+
+    /// How many bytes they have, TCP's option included: where the payload of an answer begins.
+    #[inline(always)]
+    pub const fn all_bytes(&self) -> u32 {
+        self.bytes.wrapping_add(self.option_bytes as u32)
     }
 
     /// How many bytes a frame has whose headers are of this kind.
@@ -80,11 +100,12 @@ impl Headers {
         LEAST_HEADER_BYTES + tags * TAG_BYTES + if is_ipv6 { 20 } else { 0 }
     }
 
-    /// The last `bytes` of them, to be read or written; 1 to [`MOST_HEADER_BYTES`].
+    /// Where they begin if they have so many bytes without TCP's option, to be read or written; 1 to
+    /// [`MOST_HEADER_BYTES`].
     #[inline(always)]
     pub fn tail(&mut self, bytes: u64) -> *mut u8 {
         // A number of its own, because to the verifier a pointer less a number has no bounds.
-        let start = opaque(size_of::<Self>() as u64 - bytes) as usize;
+        let start = opaque(END as u64 - bytes) as usize;
         // SAFETY: the callers have bounds for the number, which is less than the size.
         unsafe { from_mut(self).cast::<u8>().add(start) }
     }
@@ -93,7 +114,7 @@ impl Headers {
     #[inline(always)]
     pub const fn least(&mut self) -> *mut u8 {
         // SAFETY: the struct has more bytes than that.
-        unsafe { from_mut(self).cast::<u8>().add(size_of::<Self>() - LEAST_HEADER_BYTES as usize) }
+        unsafe { from_mut(self).cast::<u8>().add(END - LEAST_HEADER_BYTES as usize) }
     }
 
     /// Whether the network layer's is IPv6.
@@ -117,7 +138,7 @@ impl Headers {
     pub const fn beginning(&self) -> &Link {
         // SAFETY: from there on the struct has more bytes than a `Link`, which is plain bytes.
         unsafe {
-            let start = size_of::<Self>() - LEAST_HEADER_BYTES as usize;
+            let start = END - LEAST_HEADER_BYTES as usize;
             &*from_ref(self).cast::<u8>().add(start).cast()
         }
     }
@@ -189,25 +210,44 @@ impl Headers {
     /// checksums zero.
     #[inline(always)]
     pub fn set_reply(&mut self, received: &Self, acknowledgment: u32, flags: u8, window: u16) {
-        *self = *received;
+        words::copy_value(received, self);
         let addresses = self.link_addresses();
         *addresses = addresses.reply();
         if self.is_ipv6() {
-            *self.ipv6_mut() = received.ipv6().reply();
+            self.ipv6_mut().set_reply(received.ipv6());
         } else {
             self.network.ipv4 = received.network.ipv4.reply();
         }
         self.tcp = received.tcp.reply(acknowledgment, flags, window);
     }
 
+    /// Gives them timestamps, our own clock and the client's, or takes those away if the client's
+    /// is zero.
+    #[inline(always)]
+    pub fn set_timestamps(&mut self, own: u32, clients: u32) {
+        self.option_bytes = 0;
+        if clients != 0 {
+            self.option_bytes = TIMESTAMPS_BYTES;
+            self.timestamps[0] = TIMESTAMPS_HEADER;
+            self.timestamps[1] = own.to_be();
+            self.timestamps[2] = clients.to_be();
+        }
+    }
+
     /// Fills in what depends on the payload: sequence number, lengths and checksums.
     ///
-    /// `options_bytes` and `payload_bytes` follow the headers; `rest_sum` is the sum of both.
+    /// `options_bytes` of further options and `payload_bytes` follow the headers; `rest_sum` is the
+    /// sum of both.
     #[inline(always)]
     pub fn finish(&mut self, sequence: u32, options_bytes: u16, payload_bytes: u16, rest_sum: u64) {
-        let tcp_bytes = size_of::<Tcp>() as u16 + options_bytes + payload_bytes;
+        let mut rest_sum = rest_sum;
+        let header_bytes = size_of::<Tcp>() as u16 + self.option_bytes + options_bytes;
+        let tcp_bytes = header_bytes + payload_bytes;
+        if self.option_bytes != 0 {
+            rest_sum += options::sum(&self.timestamps);
+        }
         self.tcp.set_sequence(sequence);
-        self.tcp.set_header_bytes(size_of::<Tcp>() as u16 + options_bytes);
+        self.tcp.set_header_bytes(header_bytes);
         let pseudo = if self.is_ipv6() {
             self.ipv6_mut().set_payload_bytes(tcp_bytes);
             self.ipv6().pseudo_sum(tcp_bytes)

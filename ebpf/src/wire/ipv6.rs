@@ -1,6 +1,6 @@
 //! IPv6 (RFC 8200), without extension headers.
 
-use crate::checksum;
+use crate::{checksum, words};
 
 /// Next header of ICMPv6.
 pub const ICMP: u8 = 58;
@@ -58,22 +58,20 @@ impl Ipv6 {
         self.destination
     }
 
-    /// The header of a packet back to the sender, without length.
+    /// Makes it the header of a packet back to the sender of another, without length.
     ///
     /// The traffic class is zero: best effort, and no ECN, which was not negotiated. The flow label
     /// is the sender's own: it stays the same for a connection and differs between them, which is
     /// all that routers ask of it (RFC 6437 section 3).
     #[inline(always)]
-    pub const fn reply(&self) -> Self {
-        let [_, class_label, label_1, label_2] = self.version_class_label;
-        Self {
-            version_class_label: [VERSION, class_label & LABEL_MASK, label_1, label_2],
-            payload_bytes: [0; 2],
-            next_header: self.next_header,
-            hop_limit: HOP_LIMIT,
-            source: self.destination,
-            destination: self.source,
-        }
+    pub fn set_reply(&mut self, received: &Self) {
+        let [_, class_label, label_1, label_2] = received.version_class_label;
+        self.version_class_label = [VERSION, class_label & LABEL_MASK, label_1, label_2];
+        self.payload_bytes = [0; 2];
+        self.next_header = received.next_header;
+        self.hop_limit = HOP_LIMIT;
+        words::copy_value(&received.destination, &mut self.source);
+        words::copy_value(&received.source, &mut self.destination);
     }
 
     /// Makes it the header of a packet that `sender` sent, with this `next_header`.

@@ -12,4 +12,6 @@ pub mod options;
 pub mod sequence;
 pub mod tcp;
 
-pub use headers::{HEADERS_BYTES, Headers, LEAST_HEADER_BYTES, MOST_HEADER_BYTES, header_bytes};
+pub use headers::{
+    HEADERS_BYTES, Headers, LEAST_HEADER_BYTES, MOST_HEADER_BYTES, TIMESTAMPS_BYTES, header_bytes,
+};

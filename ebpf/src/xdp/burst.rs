@@ -19,7 +19,6 @@ use zeroserve_shared::{
 
 use crate::xdp::{
     clock,
-    ingress::RECEIVE_WINDOW,
     maps::{BOARDS, FANOUT_2, FANOUT_4, FANOUT_8, FANOUT_16, FANOUT_32, SCRATCH, VERSIONS},
     scratch::Scratch,
     slice,
@@ -145,7 +144,9 @@ fn describe(scratch: &mut Scratch, flow: &Flow) -> Ending {
     descriptor.surplus = descriptor::surplus(plan.segments) as u16;
     descriptor.reserved = [0; 2];
     descriptor.ranges = plan.ranges;
-    headers.set_reply(&scratch.headers, flow.acknowledged, ACK, RECEIVE_WINDOW);
+    let manner = &scratch.manner;
+    headers.set_reply(&scratch.headers, flow.acknowledged, ACK, manner.window);
+    headers.set_timestamps(manner.own_clock, manner.client_clock);
     Ending::READY
 }
 
@@ -184,7 +185,7 @@ fn recall_board(scratch: &mut Scratch) {
 fn in_place(ingress: &mut Ingress<'_>) -> bool {
     let range = ingress.scratch.carrier.descriptor.ranges[0];
     let packet = ingress.packet;
-    packet.resize(ingress.scratch.headers.bytes() + (range.end - range.start))
+    packet.resize(ingress.scratch.carrier.headers.all_bytes() + (range.end - range.start))
         && slice::write(packet, range, ingress.scratch)
 }
 

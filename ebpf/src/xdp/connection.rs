@@ -8,6 +8,7 @@ use zeroserve_ebpf::{
         is_delivered, is_sending,
     },
     wire::{
+        TIMESTAMPS_BYTES,
         options::{self, Area},
         sequence::{after, distance},
         tcp::{ACK, FIN, RST},
@@ -18,8 +19,8 @@ use zeroserve_shared::{flow::Flow, reason::Reason, route::VersionId};
 
 use crate::xdp::{
     backlog, burst, exchange, front,
-    ingress::reply_bare,
     maps::{FLOWS, HITS},
+    reply::{self, reply_bare},
     scratch::{Scratch, Segment},
     stage::{Ending, Ingress, run_on},
 };
@@ -73,6 +74,7 @@ fn refuse(ingress: &mut Ingress<'_>, flow: &mut Flow, admission: u32) -> Ending 
     if !admit::may_challenge(flow, ingress.scratch.tick.now_ms) {
         return Ending::of(reason);
     }
+    reply::agree_in(ingress, flow);
     reply_bare(ingress, flow.send_next, flow.acknowledged, ACK)
 }
 
@@ -87,6 +89,7 @@ pub(super) extern "C" fn zeroserve_handle(context: *mut xdp_md, flow: *mut Flow)
 fn handle(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     let now_ms = ingress.scratch.tick.now_ms;
     flow.touched_ms = now_ms;
+    reply::agree_in(ingress, flow);
     take_acknowledgment(ingress, flow, now_ms);
     if flow.flags & FIN_SENT != 0 && flow.send_unacknowledged == flow.send_next {
         return finish(ingress, flow);
@@ -114,7 +117,11 @@ fn take_acknowledgment(ingress: &mut Ingress<'_>, flow: &mut Flow, now_ms: u32) 
     scratch.work.arrival.repeats = occupies && after(flow.receive_next, segment.sequence);
     scratch.work.arrival.block_count = 0;
     let options_bytes = segment.options_bytes;
-    if options_bytes >= LEAST_SACK_BYTES && is_sending(flow) {
+    let other_bytes = match scratch.manner.client_clock {
+        0 => options_bytes,
+        _ => options_bytes.saturating_sub(u32::from(TIMESTAMPS_BYTES)),
+    };
+    if other_bytes >= LEAST_SACK_BYTES && is_sending(flow) {
         words::clear(&mut scratch.options);
         let offset = scratch.headers.bytes();
         if ingress.packet.read_bytes(offset, options_bytes, &mut scratch.options.0) {

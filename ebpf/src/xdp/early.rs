@@ -10,7 +10,7 @@ use zeroserve_shared::reason::Reason;
 
 use crate::xdp::{
     front,
-    ingress::reply_bare,
+    reply::reply_bare,
     stage::{Ending, Ingress, run},
 };
 

@@ -68,7 +68,7 @@ fn depart(packet: Packet, counters: &mut Counters) -> Egress {
     if range.is_empty() {
         return Egress::Surplus;
     }
-    let bytes = scratch.carrier.headers.bytes() + (range.end - range.start);
+    let bytes = scratch.carrier.headers.all_bytes() + (range.end - range.start);
     if !packet.extend_front(-scratch.carrier.front_bytes()) || !packet.resize(bytes) {
         return Egress::NoTailroom;
     }

@@ -14,9 +14,9 @@ use zeroserve_shared::{flow::Flow, reason::Reason, refusal::Refusal};
 
 use crate::xdp::{
     answer, backlog, burst, connection, front,
-    ingress::reply_bare,
     maps::{FLOWS, REQUESTS, SCRATCH},
     observe,
+    reply::reply_bare,
     scratch::BUFFER_BYTES,
     stage::{Ending, Ingress, run_on},
 };

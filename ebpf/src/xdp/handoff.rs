@@ -27,6 +27,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
+    clock,
     maps::{CONFIG, COUNTERS, FLOWS, SCRATCH},
     sockets::{self, LISTENING},
 };
@@ -103,7 +104,8 @@ fn read(packet: *mut __sk_buff, headers: &mut Headers, bytes: u32) -> Option<()>
 #[inline(always)]
 fn give(packet: *mut __sk_buff, key: &mut FlowKey, flow: &mut Flow) -> Option<()> {
     let counters = COUNTERS.get_ptr_mut(0)?;
-    let negotiated = handoff::negotiated(flow);
+    let clock = CONFIG.get(0)?.clock_start_ms.wrapping_add(clock::now_ms());
+    let negotiated = handoff::negotiated(flow, clock);
     let socket = sockets::find(packet.cast(), key);
     if socket.is_null() {
         return None;

@@ -7,6 +7,7 @@ use zeroserve_ebpf::{
     ownership::can_be_handed_off,
     transport::SLOW_START_SEGMENTS,
     wire::{
+        TIMESTAMPS_BYTES,
         options::{self, Area, Options},
         tcp::{ACK, FIN, SYN},
     },
@@ -20,8 +21,8 @@ use zeroserve_shared::{
 
 use crate::xdp::{
     early, exchange,
-    ingress::{reply_bare, zeroserve_reply},
-    scratch::Segment,
+    reply::{self, reply_bare, zeroserve_reply},
+    scratch::{Scratch, Segment},
     stage::{Ending, Ingress, run},
 };
 
@@ -58,11 +59,19 @@ fn answer(ingress: &mut Ingress<'_>) -> Ending {
     }
     let mss = ingress.config.mss(scratch.headers.network_bytes());
     let wanted_bytes;
-    (scratch.answer, wanted_bytes) = options::answer_syn(&scratch.offered, mss);
+    let clock = ingress.config.clock_start_ms.wrapping_add(scratch.tick.now_ms);
+    (scratch.answer, wanted_bytes) = options::answer_syn(&scratch.offered, mss, clock);
     let packet = ingress.packet;
     // On some drivers a frame cannot grow. A SYN with fewer options than we have to say then
     // gets an answer without any: its sender assumes our MSS to be 536.
-    let options_bytes = if packet.resize(end + u32::from(wanted_bytes)) { wanted_bytes } else { 0 };
+    let mut options_bytes = wanted_bytes;
+    if !packet.resize(end + u32::from(wanted_bytes)) {
+        options_bytes = 0;
+        scratch.offered.scales = false;
+        scratch.offered.sack = false;
+    }
+    reply::be_plain(ingress);
+    let scratch = &*ingress.scratch;
     let cookie = zeroserve_make_cookie(ingress.config, &scratch.segment, &scratch.offered);
     let acknowledgment = scratch.segment.sequence.wrapping_add(1);
     let flags = u32::from(SYN | ACK);
@@ -83,25 +92,32 @@ pub(super) extern "C" fn zeroserve_resume(context: *mut xdp_md) -> u32 {
 
 #[inline(always)]
 fn resume(ingress: &mut Ingress<'_>) -> Ending {
-    let segment = &ingress.scratch.segment;
-    let Some(remembered) = check(ingress.config, segment, 1) else {
+    if !check(ingress, 1) {
         // After a connection that asked for nothing, the client acknowledges our FIN.
-        let closed = check(ingress.config, segment, 2).is_some_and(|found| found.ahead == 0);
-        if segment.payload_bytes == 0 && closed {
+        let closed = check(ingress, 2) && ingress.scratch.remembered.ahead == 0;
+        if ingress.scratch.segment.payload_bytes == 0 && closed {
             return Ending::of(Reason::ConnectionClosed);
         }
         return Ending::of(Reason::UnknownConnection);
-    };
+    }
+    reply::zeroserve_agree(ingress.context);
+    let scratch = &mut *ingress.scratch;
+    let (segment, remembered) = (&scratch.segment, &scratch.remembered);
     if remembered.ahead != 0 {
         return Ending(early::zeroserve_early(ingress.context, remembered.ahead));
     }
     if segment.payload_bytes > 0 {
         let window_shift = remembered.window_shift.unwrap_or(0);
-        let most = ingress.config.mss(ingress.scratch.headers.network_bytes());
-        let mss = remembered.mss.min(most);
+        let most = ingress.config.mss(scratch.headers.network_bytes());
+        let mut mss = remembered.mss.min(most);
+        let client_clock = scratch.manner.client_clock;
+        if client_clock != 0 {
+            mss = mss.wrapping_sub(TIMESTAMPS_BYTES);
+        }
         // One field at a time: a struct would be put together on the stack first.
-        let flow = &mut ingress.scratch.flow;
+        let flow = &mut scratch.flow;
         words::clear(flow);
+        flow.client_clock = client_clock;
         flow.receive_next = segment.sequence;
         flow.acknowledged = segment.sequence;
         flow.send_unacknowledged = segment.acknowledgment;
@@ -127,11 +143,12 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
     Ending::of(Reason::HandshakeComplete)
 }
 
-/// What the cookie says that the client got `advance` sequence numbers ago, if it is valid.
+/// Takes down what the cookie says that the client got `advance` sequence numbers ago; false if it is
+/// not valid.
 #[inline(always)]
-fn check(config: &Config, segment: &Segment, advance: u32) -> Option<Remembered> {
-    let mut remembered = Remembered { mss: 0, window_shift: None, sack: false, ahead: 0 };
-    (zeroserve_check_cookie(config, segment, advance, &mut remembered) != 0).then_some(remembered)
+fn check(ingress: &mut Ingress<'_>, advance: u32) -> bool {
+    let Scratch { segment, remembered, .. } = &mut *ingress.scratch;
+    zeroserve_check_cookie(ingress.config, segment, advance, remembered) != 0
 }
 
 // The functions below are global for the same reason as the stages.

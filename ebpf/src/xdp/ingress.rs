@@ -11,7 +11,6 @@ use zeroserve_ebpf::{
         header_bytes,
         ipv4::Ipv4,
         ipv6::{self, Ipv6},
-        options,
         tcp::{self, ACK, FIN, RST, SYN, Tcp},
     },
     words,
@@ -25,7 +24,7 @@ use crate::xdp::{
     burst, connection, front, handshake,
     maps::{ADDRESSES, COUNTERS, FLOWS},
     observe,
-    packet::{Packet, bounded},
+    packet::Packet,
     path_mtu,
     scratch::Segment,
     stage::{Ending, Ingress, run},
@@ -309,51 +308,3 @@ fn is_local(ingress: &mut Ingress<'_>) -> bool {
     let is_known = unsafe { ADDRESSES.get(&local) }.is_some();
     is_known && !ingress.scratch.headers.is_to_group()
 }
-
-/// Answers with headers only, in place: an acknowledgment, with or without FIN.
-#[inline(always)]
-pub(super) fn reply_bare(
-    ingress: &mut Ingress<'_>,
-    sequence: u32,
-    acknowledgment: u32,
-    flags: u8,
-) -> Ending {
-    Ending(zeroserve_reply(ingress.context, sequence, acknowledgment, u32::from(flags), 0))
-}
-
-/// Answers in place without payload, with so many bytes of the options in the scratch space.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub(super) extern "C" fn zeroserve_reply(
-    context: *mut xdp_md,
-    sequence: u32,
-    acknowledgment: u32,
-    flags: u32,
-    options_bytes: u32,
-) -> u32 {
-    run(context, |ingress| {
-        let scratch = &mut *ingress.scratch;
-        let packet = ingress.packet;
-        let headers = &mut scratch.carrier.headers;
-        headers.set_reply(&scratch.headers, acknowledgment, flags as u8, RECEIVE_WINDOW);
-        let end = headers.bytes();
-        if !packet.resize(end + options_bytes) {
-            return Ending::of(Reason::FrameTooTight);
-        }
-        let mut options_sum = 0;
-        if let Some(length) = bounded(options_bytes, size_of_val(&scratch.answer) as u32) {
-            options_sum = options::sum(&scratch.answer);
-            // SAFETY: the options have as many bytes.
-            if !unsafe { packet.write_bytes(end, scratch.answer.as_ptr().cast(), length) } {
-                return Ending::of(Reason::FrameTooTight);
-            }
-        }
-        headers.finish(sequence, options_bytes as u16, 0, options_sum);
-        if !packet.write_headers(headers) {
-            return Ending::of(Reason::FrameTooTight);
-        }
-        Ending::IN_PLACE
-    })
-}
-
-pub(super) use zeroserve_ebpf::transport::RECEIVE_WINDOW;

@@ -16,6 +16,7 @@
 //! | [`exchange`] | reading a request, and having it answered |
 //! | [`answer`] | finding its answer |
 //! | [`burst`] | sending: in place, or by clones |
+//! | [`reply`] | answers without payload, and what all answers say besides |
 //! | [`slice`] | a piece of a response, from its blocks into the frame |
 //! | [`observe`] | shows single packets and requests to whoever looks |
 //! | [`front`] | in front of a server: what is its own |
@@ -43,6 +44,7 @@ mod maps;
 mod observe;
 mod packet;
 mod path_mtu;
+mod reply;
 mod scratch;
 mod slice;
 mod sockets;

@@ -19,7 +19,7 @@ use aya_ebpf::{
 };
 use zeroserve_ebpf::{
     bounds::opaque,
-    wire::{Headers, LEAST_HEADER_BYTES, MOST_HEADER_BYTES},
+    wire::{Headers, LEAST_HEADER_BYTES, MOST_HEADER_BYTES, TIMESTAMPS_BYTES},
     words,
 };
 
@@ -139,6 +139,23 @@ impl Packet {
         (data as usize + bytes <= data_end as usize).then_some(data as usize as *mut u8)
     }
 
+    /// The eight bytes at a place in the frame, as they lie there.
+    #[inline(always)]
+    pub(super) fn word(self, offset: u32) -> Option<u64> {
+        let offset = opaque(offset.into());
+        if offset >= MOST_OFFSET {
+            return None;
+        }
+        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
+        let (data, data_end) = unsafe { ((*self.context).data, (*self.context).data_end) };
+        let from = data as usize + offset as usize;
+        if from + 8 > data_end as usize {
+            return None;
+        }
+        // SAFETY: the word lies in the frame.
+        Some(unsafe { words::load(from as *const u8) })
+    }
+
     /// Copies the headers out of the frame as if they were IPv4's without tags.
     #[inline(always)]
     pub(super) fn read_least_headers(self, headers: &mut Headers) -> bool {
@@ -165,18 +182,30 @@ impl Packet {
     /// Copies the headers to the beginning of the frame.
     #[inline(always)]
     pub(super) fn write_headers(self, headers: &mut Headers) -> bool {
+        const LEAST: usize = LEAST_HEADER_BYTES as usize;
+        const STAMPED: usize = LEAST + TIMESTAMPS_BYTES as usize;
         if headers.bytes() == LEAST_HEADER_BYTES
-            && let Some(frame) = self.beginning(LEAST_HEADER_BYTES as usize)
+            && let Some(frame) = self.beginning(STAMPED)
         {
             // SAFETY: the frame has so many bytes, and so have the headers.
-            unsafe { words::copy::<{ LEAST_HEADER_BYTES as usize }>(headers.least(), frame) };
+            unsafe {
+                if headers.all_bytes() == LEAST_HEADER_BYTES {
+                    words::copy::<LEAST>(headers.least(), frame);
+                } else {
+                    words::copy::<STAMPED>(headers.least(), frame);
+                }
+            }
             return true;
         }
-        let Some(length) = bounded(headers.bytes(), MOST_HEADER_BYTES) else {
+        let Some(bytes) = bounded(headers.bytes(), MOST_HEADER_BYTES) else {
             return false;
         };
-        // SAFETY: the length was checked, and so many bytes are there.
-        unsafe { store_bytes(self.context, 0, headers.tail(length).cast(), length) == 0 }
+        let most = MOST_HEADER_BYTES + u32::from(TIMESTAMPS_BYTES);
+        let Some(length) = bounded(headers.all_bytes(), most) else {
+            return false;
+        };
+        // SAFETY: the lengths were checked, and so many bytes are there.
+        unsafe { store_bytes(self.context, 0, headers.tail(bytes).cast(), length) == 0 }
     }
 
     /// Copies a known number of bytes into the frame, without a call.

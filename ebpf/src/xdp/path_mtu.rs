@@ -8,13 +8,17 @@
 use aya_ebpf::bindings::xdp_md;
 use zeroserve_ebpf::{
     transport::{self, is_sending},
-    wire::{Headers, icmp::QuotedTcp, ipv4::Ipv4, ipv6::Ipv6, sequence::distance, tcp::Tcp},
+    wire::{
+        Headers, TIMESTAMPS_BYTES, icmp::QuotedTcp, ipv4::Ipv4, ipv6::Ipv6, sequence::distance,
+        tcp::Tcp,
+    },
 };
 use zeroserve_shared::{config::mapped, flow::Flow, reason::Reason};
 
 use crate::xdp::{
-    burst, clock, front,
+    burst, front,
     maps::FLOWS,
+    reply,
     stage::{Ending, Ingress, run},
 };
 
@@ -79,7 +83,7 @@ fn read_ipv6(ingress: &mut Ingress<'_>) -> Option<Quoted> {
     scratch.segment.key.local = message.quoted.source();
     scratch.segment.key.remote = message.quoted.destination();
     // As if the client had sent it.
-    *scratch.headers.ipv6_mut() = message.quoted.reply();
+    scratch.headers.ipv6_mut().set_reply(&message.quoted);
     let mss = message.mtu().map(|mtu| payload(mtu, size_of::<Ipv6>()));
     Some(Quoted { tcp: message.tcp, mss })
 }
@@ -110,6 +114,11 @@ fn take(ingress: &mut Ingress<'_>, flow: &mut Flow, quoted: &Quoted) -> Ending {
     if !is_on_its_way {
         return Ending::of(Reason::PathMtuRefused);
     }
+    // Nothing is known of the client but what the flow knows.
+    ingress.scratch.segment.options_bytes = 0;
+    ingress.scratch.tick.update(ingress.config.tai_minus_utc_s);
+    reply::agree_in(ingress, flow);
+    let mss = if flow.client_clock != 0 { mss.saturating_sub(TIMESTAMPS_BYTES) } else { mss };
     // Never wider: a burst brings such a message for each of its segments.
     if mss >= flow.mss {
         return Ending::of(Reason::PathMtuNoted);
@@ -124,7 +133,7 @@ fn take(ingress: &mut Ingress<'_>, flow: &mut Flow, quoted: &Quoted) -> Ending {
     let arrival = &mut scratch.work.arrival;
     arrival.acknowledgment = flow.send_unacknowledged;
     arrival.window = flow.peer_window;
-    arrival.now_ms = clock::now_ms();
+    arrival.now_ms = scratch.tick.now_ms;
     arrival.repeats = false;
     arrival.block_count = 0;
     let ending = burst::send(flow);

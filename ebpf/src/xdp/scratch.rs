@@ -1,6 +1,7 @@
 //! Room for what does not fit the stack, which is 512 bytes for a program and all it calls.
 
 use zeroserve_ebpf::{
+    cookie::Remembered,
     moving::{MovingText, Text},
     request::{RequestScan, WINDOW_BYTES, Window},
     select::Selection,
@@ -8,12 +9,12 @@ use zeroserve_ebpf::{
     wire::{
         Headers,
         icmp::{FragmentationNeeded, PacketTooBig},
-        options::{Area, Options},
+        options::{ANSWER_WORDS, Area, Options},
     },
 };
 use zeroserve_shared::flow::{Flow, FlowKey};
 
-use crate::xdp::{backlog::Backlog, burst::Carrier, clock::Tick};
+use crate::xdp::{backlog::Backlog, burst::Carrier, clock::Tick, reply::Manner};
 
 /// Most request bytes read from one packet.
 pub(super) const BUFFER_BYTES: usize = WINDOW_BYTES;
@@ -33,10 +34,12 @@ pub(super) struct Scratch {
     pub(super) work: Work,
     /// The TCP options.
     pub(super) options: Area,
+    /// What a cookie says.
+    pub(super) remembered: Remembered,
     /// What the options of a SYN say.
     pub(super) offered: Options,
-    /// The options of the answer to a SYN, in words of four bytes; zero behind them.
-    pub(super) answer: [[u8; 4]; 3],
+    /// The options of the answer to a SYN, in network byte order; zero behind them.
+    pub(super) answer: [u32; ANSWER_WORDS],
     /// What a router says about a packet that was too large.
     pub(super) fragmentation_needed: FragmentationNeeded,
     /// The same in IPv6.
@@ -63,6 +66,8 @@ pub(super) struct Scratch {
     pub(super) from_backlog: u32,
     /// The number of the refusal that the request got and one, or zero.
     pub(super) refusal: u32,
+    /// What all answers to the packet say besides.
+    pub(super) manner: Manner,
     /// When the packet came.
     pub(super) tick: Tick,
     /// What is sent in answer to the request.

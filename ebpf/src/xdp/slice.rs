@@ -46,7 +46,7 @@ pub(super) fn write(packet: Packet, range: Range, scratch: &mut Scratch) -> bool
 #[inline(always)]
 fn write_stored(packet: Packet, carrier: &Carrier, range: Range) -> Option<u64> {
     let Descriptor { first_start, first_bytes, second_start, .. } = carrier.descriptor;
-    let at = carrier.headers.bytes();
+    let at = carrier.headers.all_bytes();
     if range.end <= first_bytes {
         let Descriptor { slot, class, .. } = carrier.descriptor;
         let range = Range { start: first_start + range.start, end: first_start + range.end };
@@ -194,7 +194,7 @@ fn write_texts(packet: Packet, range: Range, scratch: &mut Scratch) -> Option<u6
     if moving.unix_s != descriptor.date_unix_s || moving.closes != u32::from(descriptor.closes) {
         zeroserve_set_moving(moving, descriptor.date_unix_s, u32::from(descriptor.closes));
     }
-    let at = carrier.headers.bytes();
+    let at = carrier.headers.all_bytes();
     let end = moving_offset + MOVING_BYTES as u32;
     let moving = Range { start: moving_offset, end };
     let sum = write_text::<MOVING_BYTES>(packet, at, range, moving, &scratch.moving.text)?;
