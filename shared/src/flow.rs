@@ -99,11 +99,15 @@ pub struct Flow {
     /// The client's clock when it sent the latest segment (TS.Recent, RFC 7323); never zero if both
     /// send timestamps, else zero.
     pub client_clock: u32,
+    /// Responses begun in this connection. Nothing depends on it; consoles sum it up by client.
+    pub requests: u32,
+    /// Segments of them that were sent again. Likewise.
+    pub repairs: u32,
     /// Keeps the layout free of padding.
     pub reserved: u32,
 }
 
-const _: () = crate::size_is::<Flow, 104>();
+const _: () = crate::size_is::<Flow, 112>();
 
 /// Part of [`Flow::window_shift`]: windows are scaled in this connection (RFC 7323 section 2.2).
 pub const SCALES: u8 = 0x80;

@@ -157,6 +157,7 @@ pub fn begin(flow: &mut Flow, response_bytes: u32, now_ms: u32) {
     flow.oldest_sent = flow.send_next;
     flow.progress_ms = now_ms;
     flow.lost_segments = 0;
+    flow.requests = flow.requests.wrapping_add(1);
     flow.flags &= !WAS_LOSSY;
     if flow.flags & LOSSY != 0 {
         flow.flags |= WAS_LOSSY;

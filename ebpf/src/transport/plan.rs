@@ -284,6 +284,7 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
     }
     flow.repaired_to = later(flow.repaired_to, cursor);
     work.plan.repairs = work.plan.segments;
+    flow.repairs = flow.repairs.wrapping_add(work.plan.repairs);
     if work.marks {
         // What is sent from now on comes after all repairs up to here.
         flow.oldest_sent = flow.send_next;

@@ -79,6 +79,7 @@ fn judge(before: &Flow, flow: &Flow, work: &Work) {
     assert!(ranges.len() <= MAX_RANGES);
     assert_eq!(segments(&ranges) + work.plan.repeats, work.plan.segments);
     assert!(work.plan.segments <= MAX_BURST_SEGMENTS && work.plan.repairs <= work.plan.segments);
+    assert_eq!(flow.repairs.wrapping_sub(before.repairs), work.plan.repairs);
     assert!(ranges.iter().all(|range| range.end <= flow.response_bytes), "{:?}", work.plan);
     let mut spares = work.plan.spares - work.plan.repeats;
     while spares > 0 {
