@@ -377,7 +377,7 @@ impl Server for Simulated {
             anyhow::bail!("{why}");
         }
         let routes: Vec<_> = self.routes.iter().map(|route| &route.info).collect();
-        Ok(around::flows(&routes, self.samples, self.silent, limit))
+        Ok(around::flows(&routes, self.samples, self.taken, self.silent, limit))
     }
 
     fn response(&mut self, route: &RouteName) -> anyhow::Result<Vec<u8>> {

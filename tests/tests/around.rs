@@ -69,6 +69,7 @@ fn a_connection_that_waits_for_its_next_request_is_an_idle_flow_of_its_client() 
     let client = read.flows[0].client.ip();
     for flow in &read.flows {
         assert_eq!(flow.client.ip(), client);
+        assert_eq!((flow.requests, flow.repairs), (1, 0));
         assert_eq!((flow.vlans, flow.in_flight_bytes), ([0, 0], 0));
         assert!(flow.state != FlowState::Recovering);
     }

@@ -17,6 +17,7 @@ use zeroserve_tests::{
     wire::{Counts, Impairment},
 };
 use zeroserve_tui::{
+    demo::client::Connection,
     kernel::AttachOptions,
     server::{Change, Server},
 };
@@ -91,6 +92,29 @@ fn transfers_complete_where_5_percent_is_lost_on_a_long_way() -> Result<()> {
     let delay = Duration::from_millis(10);
     let counts = transfers(3, Impairment { lost: 0.05, delay, ..Impairment::default() })?;
     assert!(counts.iter().all(|way| way.lost > 0), "{counts:?}");
+    Ok(())
+}
+
+#[test]
+fn a_connection_knows_its_requests_and_the_segments_sent_again_in_it() -> Result<()> {
+    let wire = Wire::create(true)?;
+    let mut live = wire.attach()?;
+    let body = noise(9, 300_000);
+    live.apply(Change::Add("/a".parse()?, rendered(&body)))?;
+    let impairment = Impairment { lost: 0.02, ..Impairment::default() };
+    let relay = wire.join(7, impairment, impairment)?;
+    let address = wire.server_at(AttachOptions::DEFAULT_PORT);
+    let mut connection = wire.client.run(|| Connection::open(address))??;
+    for _ in 0..10 {
+        assert!(connection.get("/a")?.body == body, "the body is damaged");
+    }
+    relay.stop().context("the wire broke")?;
+    let flows = live.flows(10)?.flows;
+    let totals = live.sample()?.totals();
+    assert_eq!(flows.len(), 1);
+    assert_eq!(flows[0].requests, 10);
+    assert!(totals.segments_repaired > 0, "nothing was lost");
+    assert_eq!(u64::from(flows[0].repairs), totals.segments_repaired);
     Ok(())
 }
 

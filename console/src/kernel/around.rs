@@ -119,7 +119,8 @@ impl Live {
         let is_cut = keys.len() > limit;
         let now = clock::monotonic();
         let all = keys.iter().zip(&flows).take(limit);
-        Ok(Flows { flows: all.map(|(key, flow)| flow_info(key, flow, now)).collect(), is_cut })
+        let flows = all.map(|(key, flow)| flow_info(key, flow, now)).collect();
+        Ok(Flows { taken: now, flows, is_cut })
     }
 }
 
@@ -228,6 +229,9 @@ fn flow_info(key: &FlowKey, flow: &Flow, now: Duration) -> FlowInfo {
         } else {
             0
         },
+        delivered_to: flow.send_unacknowledged,
+        requests: flow.requests,
+        repairs: flow.repairs,
         // A packet that came while this was read is newer than the clock.
         quiet: Duration::from_millis(if quiet_ms > u32::MAX / 2 { 0 } else { quiet_ms.into() }),
     }
@@ -279,6 +283,8 @@ mod tests {
             send_next: 3_000,
             response_bytes: 10_000,
             touched_ms: u32::MAX,
+            requests: 12,
+            repairs: 3,
             ..Flow::default()
         };
         // The clock has wrapped since it was touched.
@@ -288,6 +294,7 @@ mod tests {
         assert_eq!(info.vlans, [0, 7]);
         assert_eq!(info.state, FlowState::Recovering);
         assert_eq!((info.delivered_bytes, info.in_flight_bytes), (200, 2_900));
+        assert_eq!((info.delivered_to, info.requests, info.repairs), (100, 12, 3));
         assert_eq!(info.quiet, Duration::from_millis(42));
         let idle = Flow { version: VersionId::NONE, ..flow };
         let info = flow_info(&key, &idle, now);

@@ -105,6 +105,8 @@ pub struct RunTime {
 /// Some of the flows there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flows {
+    /// When they were read, on the clock of [`Sample::taken`](super::Sample::taken).
+    pub taken: Duration,
     /// The flows that were read.
     pub flows: Vec<FlowInfo>,
     /// Whether there are more, which were not read.
@@ -128,6 +130,13 @@ pub struct FlowInfo {
     pub delivered_bytes: u32,
     /// Bytes sent and not yet acknowledged.
     pub in_flight_bytes: u32,
+    /// The sequence number up to which the client has everything. It rises by the bytes that are
+    /// delivered, and wraps.
+    pub delivered_to: u32,
+    /// Responses begun, since the connection was opened.
+    pub requests: u32,
+    /// Segments sent again, since then.
+    pub repairs: u32,
     /// Since a packet of it last came.
     pub quiet: Duration,
 }

@@ -69,7 +69,13 @@ pub(super) fn now(around: &Surroundings, taken: Duration, totals: &Counters) -> 
 }
 
 /// Some hundred flows, of which the first client has most.
-pub(super) fn flows(routes: &[&RouteInfo], sample: u64, silent: bool, limit: usize) -> Flows {
+pub(super) fn flows(
+    routes: &[&RouteInfo],
+    sample: u64,
+    taken: Duration,
+    silent: bool,
+    limit: usize,
+) -> Flows {
     let served: Vec<_> = routes.iter().filter(|route| route.source.is_some()).collect();
     let all = (0..FLOWS).map(|number| {
         let client = if number % 3 == 0 { 0 } else { number * 7 % CLIENTS };
@@ -90,10 +96,19 @@ pub(super) fn flows(routes: &[&RouteInfo], sample: u64, silent: bool, limit: usi
             response_bytes,
             delivered_bytes,
             in_flight_bytes: (response_bytes - delivered_bytes).min(92_672),
+            // Beyond four gigabytes it wraps.
+            delivered_to: (sample * requests_per_sample(number) * 1_500) as u32,
+            requests: (sample * requests_per_sample(number)) as u32,
+            repairs: (sample * u64::from(number % 11 == 0)) as u32,
             quiet: Duration::from_millis(number * 37 % 20_000),
         }
     });
-    Flows { flows: all.take(limit).collect(), is_cut: limit < FLOWS as usize }
+    Flows { taken, flows: all.take(limit).collect(), is_cut: limit < FLOWS as usize }
+}
+
+/// How many requests come in a flow from one sample to the next.
+fn requests_per_sample(flow: u64) -> u64 {
+    1 + flow % 5
 }
 
 /// A response with the head that goes with it and a body of so many bytes.

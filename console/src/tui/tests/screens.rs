@@ -73,7 +73,7 @@ screens! {
         |run| { run.ticks(40).press("2"); };
     cpus: plain(), |run| { run.ticks(40).press("4"); };
     cpus_of_a_large_machine: plain().with_cpus(128), |run| { run.ticks(40).press("4"); };
-    flows: plain(), |run| { run.ticks(8).press("5"); };
+    flows: plain(), |run| { run.ticks(8).press("5 s").ticks(8); };
     flows_of_a_client: plain(), |run| { run.ticks(8).press("5 Down Enter"); };
     read_only: plain().around(|around| around.pen = Some(super::pen::holder())), |run| {
         run.ticks(8).press("d");

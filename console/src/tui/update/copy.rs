@@ -34,11 +34,14 @@ fn row(model: &Model) -> Option<String> {
         (None, Panel::Flows) => {
             let client = model.flows.clients.get(model.flows.selected)?;
             Some(format!(
-                "{}\tflows {}\tsending {}\trecovering {}\tin_flight_bytes {}\tto_go_bytes {}",
+                "{}\tflows {}\tsending {}\trecovering {}\trequests {}\trepairs {}\t\
+                 in_flight_bytes {}\tto_go_bytes {}",
                 client.name(),
                 client.flows,
                 client.sending,
                 client.recovering,
+                client.requests,
+                client.repairs,
                 client.in_flight_bytes,
                 client.to_go_bytes,
             ))

@@ -1,5 +1,7 @@
 //! Who is connected: clients by flows, and what is on its way to them.
 
+use std::time::Duration;
+
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -21,7 +23,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let panel_of = &model.flows;
     let title = Line::from(vec![
         Span::styled(" Flows ", theme::TITLE),
-        Span::styled(" by client ", theme::FAINT),
+        Span::styled(" open connections per client ", theme::FAINT),
         Span::styled(format!(" by {} ", panel_of.sort.column()), theme::ACCENT),
     ]);
     let block = panel(model, Panel::Flows, title);
@@ -33,41 +35,44 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let height = list.height.saturating_sub(1).into();
     let seen = panel_of.clients.iter().enumerate().skip(panel_of.offset).take(height);
     let rows = seen.map(|(row, client)| {
-        line(client).style(match (row == panel_of.selected, focused) {
+        line(client, panel_of.span).style(match (row == panel_of.selected, focused) {
             (true, true) => theme::SELECTED,
             (true, false) => theme::MARKED,
             _ => theme::PLAIN,
         })
     });
-    let titles = ["flows", "sending", "recovering", "in flight", "to go"];
+    let titles = ["flows", "requests", "bytes/s", "repairs", "in flight"];
     let titles = titles.map(|title| Line::from(title).right_aligned());
     let heading = Row::new(std::iter::once(Line::from(" client")).chain(titles));
     let widths =
-        std::iter::once(Constraint::Fill(1)).chain([6, 7, 10, 9, 7].map(Constraint::Length));
+        std::iter::once(Constraint::Fill(1)).chain([6, 8, 9, 8, 9].map(Constraint::Length));
     let table = Table::new(rows, widths).column_spacing(1);
     frame.render_widget(table.header(heading.style(theme::FAINT)), list);
     frame.render_widget(summary(model), below);
 }
 
-fn line(client: &Client) -> Row<'static> {
+fn line(client: &Client, span: Duration) -> Row<'static> {
     let flush_right = |text: String| Line::from(text).right_aligned();
-    let recovering = match client.recovering {
-        0 => Line::styled("0", theme::FAINT).right_aligned(),
-        some => Line::styled(format!("◆ {}", format::count(some)), theme::WARNING).right_aligned(),
+    let repairs = match (client.repairs, client.recovering) {
+        (0, 0) => Line::styled("0", theme::FAINT),
+        (sum, 0) => Line::from(format::count(sum)),
+        (sum, _) => Line::styled(format!("◆ {}", format::count(sum)), theme::WARNING),
     };
+    let per_s = (!span.is_zero()).then(|| client.delivered_bytes as f64 / span.as_secs_f64());
     Row::new([
         Line::from(format!(" {}", client.name())),
         flush_right(format::count(client.flows)),
-        flush_right(format::count(client.sending)),
-        recovering,
+        flush_right(format::count(client.requests)),
+        flush_right(format::byte_rate(per_s)),
+        repairs.right_aligned(),
         flush_right(format::bytes(client.in_flight_bytes)),
-        flush_right(format::bytes(client.to_go_bytes)),
     ])
 }
 
 /// How much of it all has been seen.
 fn summary(model: &Model) -> Line<'static> {
     let clients = model.flows.clients.len() as u64;
+    let sum = |pick: fn(&Client) -> u64| model.flows.clients.iter().map(pick).sum();
     match &model.flows.read {
         None => Line::styled(" reading the flows …", theme::FAINT),
         Some(Err(why)) => Line::styled(format!(" ✗ {why}"), theme::BAD),
@@ -77,9 +82,11 @@ fn summary(model: &Model) -> Line<'static> {
         ),
         Some(Ok(read)) => Line::styled(
             format!(
-                " {} flows of {} clients; idle ones wait for the next request",
+                " {} flows of {} clients: {} sending, {} recovering",
                 format::exact(read.flows.len() as u64),
-                format::exact(clients)
+                format::exact(clients),
+                format::exact(sum(|client| client.sending)),
+                format::exact(sum(|client| client.recovering)),
             ),
             theme::FAINT,
         ),
@@ -91,8 +98,8 @@ pub(super) fn page(model: &Model, client: ClientKey, scroll: usize) -> Page {
     let width = model.size.0.saturating_sub(4).min(110);
     let name = model.flows.clients.iter().find(|known| known.key == client).map(Client::name);
     let heading = format!(
-        " {:>5}  {:<10}  {:>9}  {:>9}  {:>6}  route",
-        "port", "state", "in flight", "to go", "quiet"
+        " {:>5}  {:<9} {:>8} {:>7} {:>9} {:>7} {:>5}  route",
+        "port", "state", "requests", "repairs", "in flight", "to go", "quiet"
     );
     let mut lines = vec![Line::styled(heading, theme::FAINT)];
     lines.extend(
@@ -121,13 +128,15 @@ fn flow_line(model: &Model, flow: &FlowInfo, width: usize) -> Line<'static> {
     };
     Line::from(vec![
         Span::raw(format!(" {:>5}  ", flow.client.port())),
-        Span::styled(format!("{sign} {:<8}", shortened_state(flow.state)), style),
+        Span::styled(format!("{sign} {:<7}", shortened_state(flow.state)), style),
         Span::raw(format!(
-            "  {:>9}  {:>9}  {:>6}  {}",
+            " {:>8} {:>7} {:>9} {:>7} {:>5}  {}",
+            format::count(flow.requests.into()),
+            format::count(flow.repairs.into()),
             bytes(flow.in_flight_bytes),
             bytes(flow.response_bytes - flow.delivered_bytes),
             format!("{} s", flow.quiet.as_secs()),
-            format::shortened(&route, width.saturating_sub(56)),
+            format::shortened(&route, width.saturating_sub(62)),
         )),
     ])
 }
