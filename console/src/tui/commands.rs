@@ -4,8 +4,8 @@
 //! the same.
 
 use super::{
-    keys::{Action, BINDINGS},
-    model::{Model, Panel},
+    keys::{Action, BINDINGS, Binding},
+    model::{AnswerKind, Model, Panel},
     theme::Theme,
     tree::Sort,
 };
@@ -32,6 +32,8 @@ pub(crate) enum Run {
     Sort,
     /// Selects the route at a path.
     Goto,
+    /// Publishes an answer that is written down there and then.
+    Answer(AnswerKind),
     /// Draws in other colours.
     Theme,
 }
@@ -64,10 +66,12 @@ pub(crate) const COMMANDS: &[Command] = &[
     key("quit", Action::Quit),
     key("rates", Action::Show(Panel::Rates)),
     key("reasons", Action::Show(Panel::Reasons)),
+    Command { name: "redirect", run: Run::Answer(AnswerKind::Redirect) },
     key("redraw", Action::Redraw),
     on("remove", Panel::Routes, Action::Remove),
     on("replace", Panel::Routes, Action::Replace),
     key("requests", Action::Show(Panel::Requests)),
+    Command { name: "respond", run: Run::Answer(AnswerKind::Reply) },
     key("routes", Action::Show(Panel::Routes)),
     key("save", Action::Save),
     Command { name: "sort", run: Run::Sort },
@@ -83,10 +87,7 @@ impl Command {
     /// What it is good for.
     pub(crate) fn help(self) -> &'static str {
         match self.run {
-            Run::Key(_, action) => {
-                let binding = BINDINGS.iter().find(|binding| binding.action == action);
-                binding.map_or("", |binding| binding.help)
-            }
+            Run::Key(..) | Run::Answer(_) => self.binding().map_or("", |binding| binding.help),
             Run::Filter => "Show only routes whose path contains a text; without one show all.",
             Run::Sort => "Sort the routes by a column.",
             Run::Goto => "Select the route at a path.",
@@ -96,9 +97,18 @@ impl Command {
 
     /// The key that does the same, if one does.
     pub(crate) fn key(self) -> Option<String> {
-        let Run::Key(_, action) = self.run else { return None };
-        let binding = BINDINGS.iter().find(|binding| binding.action == action)?;
-        Some(binding.keys.first()?.name())
+        Some(self.binding()?.keys.first()?.name())
+    }
+
+    /// The line of the table of keys that does the same.
+    fn binding(self) -> Option<&'static Binding> {
+        let wanted = match self.run {
+            Run::Key(_, action) => action,
+            Run::Answer(AnswerKind::Redirect) => Action::Redirect,
+            Run::Answer(AnswerKind::Reply) => Action::Respond,
+            _ => return None,
+        };
+        BINDINGS.iter().find(|binding| binding.action == wanted)
     }
 
     /// What can stand behind it, of that what begins as it was typed.
@@ -108,7 +118,7 @@ impl Command {
             all.iter().filter(|word| fits(word)).map(|word| (*word).into()).collect()
         };
         match self.run {
-            Run::Key(..) | Run::Filter => Vec::new(),
+            Run::Key(..) | Run::Filter | Run::Answer(_) => Vec::new(),
             Run::Sort => words(&Sort::ALL.map(Sort::column)),
             Run::Theme => words(&Theme::ALL.map(Theme::name)),
             Run::Goto => {
@@ -190,7 +200,7 @@ mod tests {
         assert!(COMMANDS.is_sorted_by_key(|command| command.name));
         for command in COMMANDS {
             assert!(command.help().ends_with('.'), "{}", command.name);
-            let by_key = matches!(command.run, Run::Key(..));
+            let by_key = matches!(command.run, Run::Key(..) | Run::Answer(_));
             assert_eq!(command.key().is_some(), by_key, "{}", command.name);
         }
     }
@@ -202,7 +212,7 @@ mod tests {
             parse("filter  a b ").map(|(command, rest)| (command.name, rest)),
             Ok(("filter", "a b"))
         );
-        assert!(parse("re").unwrap_err().contains("reasons or redraw"));
+        assert!(parse("re").unwrap_err().contains("reasons or redirect"));
         assert!(parse("x").unwrap_err().contains("no command x"));
         assert!(parse("log all").unwrap_err().contains("nothing behind it"));
         assert!(parse("theme").unwrap_err().contains("a word behind it"));

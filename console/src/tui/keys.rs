@@ -28,6 +28,8 @@ pub(crate) enum Scope {
     Picker,
     /// Typing the path of a route.
     Path,
+    /// Writing down an answer.
+    Answer,
     /// Answering whether a change shall be made.
     Confirm,
     /// Looking at changes that wait.
@@ -48,7 +50,7 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// All of them, with their titles in the help.
-    pub(crate) const ALL: [(Self, &'static str); 19] = [
+    pub(crate) const ALL: [(Self, &'static str); 20] = [
         (Self::Routes, "Routes"),
         (Self::Reasons, "Reasons"),
         (Self::Rates, "Rates"),
@@ -61,6 +63,7 @@ impl Scope {
         (Self::Palette, "Command line"),
         (Self::Picker, "File picker"),
         (Self::Path, "Path of a new route"),
+        (Self::Answer, "Redirect or fixed reply"),
         (Self::Confirm, "Confirmation"),
         (Self::Staged, "Staged changes"),
         (Self::Undo, "Undo"),
@@ -77,7 +80,7 @@ impl Scope {
 
     /// Whether characters are text here.
     pub(crate) fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Picker | Self::Path | Self::Palette)
+        matches!(self, Self::Filter | Self::Picker | Self::Path | Self::Answer | Self::Palette)
     }
 }
 
@@ -105,6 +108,8 @@ pub(crate) enum Action {
     Add,
     Replace,
     Remove,
+    Redirect,
+    Respond,
     AllReasons,
     ZoomIn,
     ZoomOut,

@@ -1,5 +1,6 @@
 //! Everything the console knows and shows. Changed by [`update`](super::update) only.
 
+mod answer;
 mod cause;
 mod changes;
 mod flows;
@@ -17,6 +18,7 @@ use std::{
 
 use zeroserve_shared::reason::Severity;
 
+pub(crate) use answer::{AnswerForm, AnswerKind, Words};
 pub(crate) use cause::Cause;
 pub(crate) use changes::{Changes, TRIAL, Trial};
 pub(crate) use flows::{Client, ClientKey, FLOWS_READ, FlowsPanel};

@@ -9,7 +9,7 @@ use super::{
         keys::Scope,
         message::{Entry, Planned},
     },
-    Cause, ClientKey, Lint,
+    AnswerForm, Cause, ClientKey, Lint,
 };
 use crate::{content::RoutePath, observe::Request};
 
@@ -57,6 +57,7 @@ pub(crate) enum Popup {
     },
     Picker(Picker),
     Path(PathForm),
+    Answer(AnswerForm),
     Working(Working),
     Palette(Palette),
     Confirm(Confirm),
@@ -86,6 +87,7 @@ impl Popup {
             Self::Issues { .. } => Scope::Issues,
             Self::Picker(_) => Scope::Picker,
             Self::Path(_) => Scope::Path,
+            Self::Answer(_) => Scope::Answer,
             Self::Working(_) => Scope::Working,
             Self::Palette(_) => Scope::Palette,
             Self::Confirm(_) => Scope::Confirm,

@@ -157,3 +157,34 @@ fn a_head_that_comes_after_somebody_cancelled_changes_nothing() {
     let Some(Popup::Confirm(confirm)) = &run.model.popup else { panic!("nothing is asked") };
     assert!(confirm.planned.old_head.is_some());
 }
+
+#[test]
+fn a_redirect_is_written_down_seen_made_and_undone() {
+    let mut run = Run::new(80, 24);
+    run.ticks(4).press("R").enter("old.html").press("Enter").enter("app.js").press("Enter");
+    run.assert_shows("\"app.js\" is no target").press("Home").enter("/").press("Enter");
+    run.assert_shows("Publish this?").assert_shows("+ HTTP/1.1 301 Moved Permanently");
+    run.assert_shows("$ zeroserve-tui redirect eth0 /old.html /app.js");
+    assert!(!run.has_route("/old.html"));
+    run.press("y").assert_shows("✓ added /old.html, 301 to /app.js");
+    assert_eq!(run.model.route_at("/old.html").map(|info| info.status), Some(301));
+    run.press("L").assert_shows("$ zeroserve-tui redirect eth0 /old.html /app.js").press("Esc");
+    run.press("u y").assert_shows("undone: removed /old.html");
+    assert!(!run.has_route("/old.html"));
+}
+
+#[test]
+fn a_reply_takes_the_place_of_a_file_and_what_undoes_a_reply_is_its_command() {
+    let mut run = Run::new(120, 30);
+    run.ticks(4).press("A ctrl-u").enter("/app.js").press("Enter").enter("gone").press("Tab");
+    run.press("ctrl-u").enter("410").press("Enter").assert_shows("Replace this?");
+    run.assert_shows("$ zeroserve-tui respond eth0 /app.js gone --status 410 --replace");
+    run.press("t").assert_shows("taken back in 60 s: replaced /app.js, 148 kB → 4 B").press("K");
+    assert_eq!(run.model.route_at("/app.js").map(|info| info.status), Some(410));
+    run.select("app.js").press("d y");
+    assert!(!run.has_route("/app.js"));
+    let undo = &run.model.changes.last_undo()[0];
+    assert_eq!(undo.command, "zeroserve-tui respond eth0 /app.js gone --status 410");
+    run.press("u y u y");
+    assert_eq!(bytes_at(&run, "/app.js"), Some(148_230));
+}

@@ -53,6 +53,21 @@ fn what_cannot_be_meant_is_said_and_can_be_mended() {
 }
 
 #[test]
+fn an_answer_can_be_typed_and_what_is_missing_or_wrong_is_asked_for() {
+    let mut run = Run::new(120, 30);
+    run.ticks(4).press(":").enter("respond /healthz2 all is well").press("Enter");
+    run.assert_shows("Publish this?");
+    run.assert_shows("$ zeroserve-tui respond eth0 /healthz2 'all is well'").press("y");
+    assert!(run.has_route("/healthz2"));
+    run.press(":").enter("redirect /a b").press("Enter").assert_shows("\"b\" is no target");
+    run.press("ctrl-u").enter("/b").press("Enter s").assert_shows("1 STAGED");
+    run.press(":").enter("redirect /c").press("Enter").enter("/d").press("Enter");
+    run.assert_shows("Publish this?").press("Esc :").enter("respond").press("Enter");
+    run.assert_shows("Answer with a few words").press("Esc");
+    assert!(run.model.popup.is_none() && !run.has_route("/a"));
+}
+
+#[test]
 fn the_history_gives_back_what_was_done_once_each() {
     let mut run = Run::new(80, 24);
     run.ticks(4);

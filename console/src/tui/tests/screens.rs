@@ -140,6 +140,21 @@ screens! {
         run.server.apply(crate::server::Change::Remove(path)).unwrap();
         run.press("y").ticks(1);
     };
+    redirect_form: plain(), |run| {
+        run.ticks(8).press("R").enter("old.html").press("Enter").enter("https://example.org/new");
+    };
+    redirect_is_refused: plain(), |run| {
+        run.ticks(8).press("R").enter("old").press("Enter").enter("new").press("Enter");
+    };
+    reply_form: plain(), |run| {
+        run.ticks(8).press("A").enter("healthz").press("Enter").enter("ok");
+    };
+    confirm_a_redirect: plain(), |run| {
+        run.ticks(8).press("R").enter("old.html").press("Enter").enter("/app.js").press("Enter");
+    };
+    confirm_a_reply_in_the_place_of_a_file: plain(), |run| {
+        run.ticks(8).press("A").enter("app.js").press("Enter").enter("gone").press("Enter");
+    };
     staged: plain(), |run| {
         run.ticks(8).press("a").enter("app").press("Enter Enter s Down Down Down d s c");
     };

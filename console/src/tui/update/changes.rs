@@ -140,7 +140,7 @@ pub(super) fn on_rendered(
 }
 
 /// Asks whether a change shall be made. What it would replace is read meanwhile.
-fn ask(model: &mut Model, planned: Planned, effects: &mut Vec<Effect>) {
+pub(super) fn ask(model: &mut Model, planned: Planned, effects: &mut Vec<Effect>) {
     if planned.old.is_some() {
         effects.push(Effect::Server(ServerJob::Head(RouteName::Path(planned.path().clone()))));
     }

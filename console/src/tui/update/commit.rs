@@ -4,6 +4,7 @@ use super::{panels::steps, pen};
 use crate::{
     server::RouteName,
     tui::{
+        commit::location,
         format,
         keys::Action,
         message::{Commit, Committed, Effect, Intent, Kind, Planned, ServerJob},
@@ -207,7 +208,10 @@ fn done(model: &Model, planned: &Planned) -> String {
     let path = planned.path();
     let old = planned.old.as_ref().or_else(|| model.route_at(path.as_str()));
     let old_bytes = old.map(|old| format::bytes(u64::from(old.body_bytes)));
-    let new_bytes = planned.rendered().map(|new| format::bytes(u64::from(new.body_bytes())));
+    let new_bytes = planned.rendered().map(|new| match location(new) {
+        Some(location) => format!("{} to {location}", new.status),
+        None => format::bytes(u64::from(new.body_bytes())),
+    });
     let (old, new) = (old_bytes.unwrap_or_default(), new_bytes.unwrap_or_default());
     match planned.kind() {
         Kind::Add => format!("added {path}, {new}"),

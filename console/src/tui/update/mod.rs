@@ -1,5 +1,6 @@
 //! The only place where the model changes: a message comes in, wishes go out.
 
+mod answers;
 mod changes;
 mod commit;
 mod copy;
@@ -111,6 +112,10 @@ fn on_text(model: &mut Model, text: &str, effects: &mut Vec<Effect>) {
         (Scope::Filter, _) => panels::edit_filter(model, |filter| filter.insert(text)),
         (Scope::Picker, Some(Popup::Picker(open))) => picker::on_text(open, text, effects),
         (Scope::Palette, Some(Popup::Palette(open))) => palette::on_text(open, text),
+        (Scope::Answer, Some(Popup::Answer(form))) => {
+            form.field().insert(text);
+            form.error = None;
+        }
         (Scope::Path, Some(Popup::Path(form))) => {
             form.field.insert(text);
             form.error = None;
@@ -154,6 +159,7 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
             Scope::Path | Scope::Confirm | Scope::Working => {
                 changes::on_action(model, action, effects);
             }
+            Scope::Answer => answers::on_action(model, action, effects),
             Scope::Exit
             | Scope::Reading
             | Scope::Cause

@@ -1,6 +1,6 @@
 //! Typing a command.
 
-use super::{on_action as on_key_action, panels};
+use super::{answers, on_action as on_key_action, panels, pen};
 use crate::tui::{
     commands::{self, Command, Run, completions},
     field::Field,
@@ -127,6 +127,10 @@ fn carry_out(model: &mut Model, command: Command, argument: &str, effects: &mut 
             }
             None => model.note(Level::Failed, format!("there is no column {argument}")),
         },
+        Run::Answer(kind) if !pen::forbids(model) => {
+            answers::on_command(model, kind, argument, effects);
+        }
+        Run::Answer(_) => {}
         Run::Goto => go_to(model, argument, effects),
         Run::Theme => match Theme::ALL.into_iter().find(|theme| theme.name() == argument) {
             Some(theme) => model.theme = theme,

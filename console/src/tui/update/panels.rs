@@ -1,11 +1,11 @@
 //! Keys on the panels.
 
-use super::{ask_for_flows, changes, commit, picker, routes, show_latest, sights};
+use super::{answers, ask_for_flows, changes, commit, picker, routes, show_latest, sights};
 use crate::tui::{
     field::Field,
     keys::Action,
     message::Effect,
-    model::{CURVES, Level, Listed, Model, Palette, Panel, Popup},
+    model::{AnswerKind, CURVES, Level, Listed, Model, Palette, Panel, Popup},
     view::areas::Areas,
 };
 
@@ -102,6 +102,8 @@ fn on_routes(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::Enter => open(model, effects),
         Action::Add => picker::open_to_add(model, effects),
         Action::Replace => picker::open_to_replace(model, effects),
+        Action::Redirect => answers::open(model, AnswerKind::Redirect),
+        Action::Respond => answers::open(model, AnswerKind::Reply),
         Action::Remove => changes::ask_to_remove(model, effects),
         _ => routes.step(steps(action, page)),
     }

@@ -16,6 +16,8 @@ pub(super) fn refuses(model: &mut Model, key: Action) -> bool {
         Action::Add
             | Action::Replace
             | Action::Remove
+            | Action::Redirect
+            | Action::Respond
             | Action::Staged
             | Action::Undo
             | Action::Keep

@@ -124,8 +124,12 @@ fn headers(planned: &Planned, room: usize) -> Vec<Line<'static>> {
     let gone = old.iter().filter(|line| !new.contains(line)).map(|line| ("−", line, theme::FAINT));
     let come = new.iter().filter(|line| !old.contains(line)).map(|line| ("+", line, theme::PLAIN));
     let mut all: Vec<_> = gone.chain(come).collect();
-    // What became of a header stands below what it was; the status line has no name and is first.
-    all.sort_by_key(|(_, line, _)| line.split_once(": ").map(|(name, _)| name));
+    // What became of a header stands below what it was; the status line has no name and is first, and
+    // where clients are sent comes next.
+    all.sort_by_key(|(_, line, _)| {
+        let name = line.split_once(": ").map(|(name, _)| name);
+        (name.is_some_and(|name| name != "Location"), name)
+    });
     let same = new.iter().filter(|line| old.contains(line)).count();
     let mut lines: Vec<_> = all
         .iter()

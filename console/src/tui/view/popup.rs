@@ -31,6 +31,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, ground: Rect) {
         None => {}
         Some(Popup::Picker(picker)) => questions::picker(picker, frame, ground),
         Some(Popup::Path(form)) => questions::path(form, frame, ground),
+        Some(Popup::Answer(form)) => questions::answer(form, frame, ground),
         Some(Popup::Palette(palette)) => questions::palette(model, palette, frame, ground),
         Some(Popup::Working(working)) => questions::working(working, frame, ground),
         Some(Popup::Confirm(confirm)) => changes::confirm(confirm, frame, ground),

@@ -16,7 +16,7 @@ use crate::tui::{
     field::Field,
     format,
     message::Entry,
-    model::{Model, Palette, PathForm, Picker, Purpose, Working},
+    model::{AnswerForm, AnswerKind, Model, Palette, PathForm, Picker, Purpose, Working},
     theme,
 };
 
@@ -123,6 +123,40 @@ pub(super) fn path(form: &PathForm, frame: &mut Frame<'_>, ground: Rect) {
         )),
     }
     ask("Publish under which path?", lines, frame, ground);
+}
+
+/// What is answered, and where.
+pub(super) fn answer(form: &AnswerForm, frame: &mut Frame<'_>, ground: Rect) {
+    let title = match form.kind {
+        AnswerKind::Redirect => "Send clients elsewhere",
+        AnswerKind::Reply => "Answer with a few words",
+    };
+    let fields = form.kind.labels().iter().zip(&form.fields).enumerate();
+    let mut lines: Vec<_> = fields
+        .map(|(at, (label, field))| {
+            let label = format!("{label:<6}");
+            if at == form.at {
+                return typing(&label, field);
+            }
+            let text = format::shortened(field.text(), TEXT_WIDTH - 8);
+            Line::from(vec![Span::styled(format!(" {label} "), theme::FAINT), Span::raw(text)])
+        })
+        .collect();
+    lines.push(Line::default());
+    let hint = match (form.kind, form.at) {
+        (_, 0) => "A path such as /old.html; for one host only, //example.org/old.html.",
+        (AnswerKind::Redirect, 1) => "A path, or a URL that begins with http:// or https://.",
+        (AnswerKind::Redirect, _) => "301 or 308 for good, 302 or 307 for now.",
+        (AnswerKind::Reply, 1) => "The body of the answer.",
+        (AnswerKind::Reply, 2) => "The status of the answer, such as 200 or 503.",
+        (AnswerKind::Reply, _) => "The media type of the body.",
+    };
+    let (text, style) = match &form.error {
+        Some(error) => (error.as_str(), theme::BAD),
+        None => (hint, theme::FAINT),
+    };
+    lines.extend(wrapped(text, TEXT_WIDTH).into_iter().map(|line| line.style(style)));
+    ask(title, lines, frame, ground);
 }
 
 /// A command, and how it could go on.
