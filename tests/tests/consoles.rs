@@ -39,7 +39,15 @@ fn a_second_console_only_reads_until_the_first_is_gone() -> Result<()> {
     first.child.wait()?;
     second.wait_for("anna has let go of the pen")?;
     wait_until("the second may write", || Ok(!second.contents().contains("READ-ONLY")))?;
+    // Of what was done by whom everybody reads the same, commands included.
     let file = host.write("other.txt", b"other words")?;
+    host.json(&["add", "IFACE", "/by-command", "DIR/other.txt"])?;
+    second.wait_for("changed elsewhere: added /by-command")?;
+    second.keys("L")?;
+    second.wait_for("11 bytes, text/plain; charset=utf-8")?;
+    ensure!(second.contents().contains("by anna"), "{}", second.contents());
+    second.wait_for("✓ added /by-command, 11 B")?;
+    second.keys("q")?;
     second.keys("a")?;
     second.wait_for("Publish a file")?;
     second.keys(&format!("\x1b[200~{}\x1b[201~", file.display()))?;

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     content::{Redirect, Rendered, Reply, RoutePath},
     kernel::Live,
-    server::{Change, ChangeError, Server},
+    record::history,
+    server::{Change, ChangeError},
 };
 
 /// What to do about a path that has something, or nothing.
@@ -87,9 +88,9 @@ fn put(
         Taken::Require => Change::Replace(path.clone(), Arc::clone(&rendered)),
         _ => Change::Add(path.clone(), Arc::clone(&rendered)),
     };
-    let done = match (live.apply(change(taken)), taken) {
+    let done = match (history::apply(&mut live, change(taken)), taken) {
         (Err(ChangeError::PathTaken { .. }), Taken::Replace) => {
-            live.apply(change(Taken::Require))?;
+            history::apply(&mut live, change(Taken::Require))?;
             "replaced"
         }
         (outcome, taken) => {
@@ -131,7 +132,7 @@ fn put(
 pub(super) fn remove(arguments: &PathArguments) -> Result<(), Failure> {
     let PathArguments { interface, route, output } = arguments;
     let path = &route.path;
-    Live::open(interface)?.apply(Change::Remove(path.clone()))?;
+    history::apply(&mut Live::open(interface)?, Change::Remove(path.clone()))?;
     if output.json {
         let document = json!({ "interface": interface, "path": path.as_str(), "done": "removed" });
         return Ok(output::json(&document)?);

@@ -109,6 +109,9 @@ pub struct Action {
     pub done: bool,
     /// What was done, or was not.
     pub text: String,
+    /// What was there before, if something was replaced or removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
     /// The shell command that does the same.
     pub command: Option<String>,
     /// Who did it.

@@ -41,7 +41,7 @@ static PANICS: AtomicBool = AtomicBool::new(false);
 /// one that cannot write there, goes without.
 pub fn start() {
     let Some(folder) = state::folder() else { return };
-    let writer = Mutex::new(Rotating::new(&folder, FILE_BYTES));
+    let writer = Mutex::new(Rotating::new(&folder, NAME, FILE_BYTES));
     let log = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_ansi(false)
@@ -63,20 +63,21 @@ pub fn start() {
 
 /// A file that is put aside when it is full. It is opened when there is something to write.
 #[derive(Debug)]
-struct Rotating {
+pub(super) struct Rotating {
     folder: PathBuf,
+    name: &'static str,
     limit: u64,
     open: Option<(File, u64)>,
 }
 
 impl Rotating {
-    fn new(folder: &Path, limit: u64) -> Self {
-        Self { folder: folder.to_owned(), limit, open: None }
+    pub(super) fn new(folder: &Path, name: &'static str, limit: u64) -> Self {
+        Self { folder: folder.to_owned(), name, limit, open: None }
     }
 
     /// The file to write so many bytes to, and how long it is.
     fn for_bytes(&mut self, bytes: u64) -> io::Result<&mut (File, u64)> {
-        let path = self.folder.join(NAME);
+        let path = self.folder.join(self.name);
         if self.open.as_ref().is_some_and(|(_, length)| length + bytes > self.limit) {
             self.open = None;
         }
@@ -84,7 +85,7 @@ impl Rotating {
             state::make(&self.folder)?;
             let full = |length: u64| length > 0 && length + bytes > self.limit;
             if fs::metadata(&path).is_ok_and(|metadata| full(metadata.len())) {
-                fs::rename(&path, self.folder.join(format!("{NAME}.old")))?;
+                fs::rename(&path, self.folder.join(format!("{}.old", self.name)))?;
             }
             let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
             let length = file.metadata()?.len();
@@ -116,7 +117,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for number in 0..2_000 {
             // Every hundredth time by another process, which finds the file as it is.
-            let mut log = Rotating::new(folder.path(), 1_000);
+            let mut log = Rotating::new(folder.path(), NAME, 1_000);
             for line in 0..100 {
                 writeln!(log, "{number:04} {line:02}").unwrap();
             }

@@ -17,6 +17,7 @@
 //! | [`recorded`] | a server that is recorded while it is used |
 //! | [`replay`] | a recording as a server: seek, speed, pause |
 //! | [`summary`] | one report on a recording |
+//! | [`history`] | what was done to servers, and by whom |
 //! | [`journal`] | the log file |
 //! | [`state`] | where files of this program are kept |
 
@@ -24,6 +25,7 @@ pub mod black_box;
 pub mod document;
 pub mod encoder;
 pub mod frame;
+pub mod history;
 pub mod journal;
 pub mod reading;
 pub mod recorded;

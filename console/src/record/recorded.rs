@@ -17,7 +17,7 @@ use nix::unistd::{User, geteuid};
 
 use super::{
     black_box::{BlackBox, FILE_BYTES, OpenError},
-    document::Action,
+    history::{self, Entry},
     state,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     server::{
         Change, ChangeError, Flows, Identity, RouteInfo, RouteName, Sample, Server, Surroundings,
     },
-    tui::format,
+    tui::{format, in_short, written_down},
 };
 
 /// Time between two samples in the black box: a rate is a mean over a second anyway.
@@ -51,7 +51,8 @@ pub struct Recorded {
     lost: Option<SystemTime>,
     /// The clock, so that tests can have their own.
     now: fn(&Sample) -> SystemTime,
-    user: Option<String>,
+    /// Where it is noted what was done.
+    folder: Option<PathBuf>,
 }
 
 impl Recorded {
@@ -71,7 +72,8 @@ impl Recorded {
         let opened = BlackBox::open(folder, server.identity().clone(), FILE_BYTES);
         let is_taken = matches!(opened, Err(OpenError::Taken));
         let waiting = is_taken.then(|| (folder.to_owned(), Duration::ZERO));
-        Self { waiting, ..Self::with(server, opened.map_err(Into::into)) }
+        let folder = Some(folder.to_owned());
+        Self { waiting, folder, ..Self::with(server, opened.map_err(Into::into)) }
     }
 
     /// Records a server in a folder.
@@ -81,7 +83,7 @@ impl Recorded {
     /// Where nothing can be recorded there.
     pub fn in_folder(server: Box<dyn Server>, folder: &Path, bytes: u64) -> anyhow::Result<Self> {
         let black_box = BlackBox::open(folder, server.identity().clone(), bytes)?;
-        Ok(Self::with(server, Ok(black_box)))
+        Ok(Self { folder: Some(folder.to_owned()), ..Self::with(server, Ok(black_box)) })
     }
 
     pub(super) fn with(server: Box<dyn Server>, black_box: anyhow::Result<BlackBox>) -> Self {
@@ -96,7 +98,7 @@ impl Recorded {
             last: None,
             lost: None,
             now: |_| SystemTime::now(),
-            user: user(),
+            folder: None,
         }
     }
 
@@ -165,13 +167,15 @@ impl Recorded {
         }
     }
 
-    fn record_change(&mut self, change: &Change, outcome: &Result<(), ChangeError>) {
-        let (text, command) = describe(change, outcome, &self.server.identity().interface);
-        let (at, done) = (SystemTime::now(), outcome.is_ok());
-        let user = self.user.as_deref().unwrap_or("somebody");
-        tracing::info!("{}, {user}: {text}", self.server.identity().interface);
-        let action = Action { at, done, text, command, user: self.user.clone() };
-        self.record(|black_box| black_box.action(&action));
+    fn record_change(&mut self, entry: &Entry) {
+        let user = entry.action.user.as_deref().unwrap_or("somebody");
+        tracing::info!("{}, {user}: {}", entry.interface, entry.action.text);
+        if let Some(folder) = &self.folder
+            && let Err(error) = history::append(folder, entry)
+        {
+            tracing::warn!("cannot note what was done: {error}");
+        }
+        self.record(|black_box| black_box.action(&entry.action));
         // The next sample shows what came of it.
         self.last = None;
     }
@@ -216,8 +220,10 @@ impl Server for Recorded {
     }
 
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {
+        let old = history::replaced_by(self.server.as_mut(), &change);
         let outcome = self.server.apply(change.clone());
-        self.record_change(&change, &outcome);
+        let interface = &self.server.identity().interface;
+        self.record_change(&Entry::new(interface, &change, &outcome, old.as_ref()));
         outcome
     }
 
@@ -229,7 +235,7 @@ impl Server for Recorded {
 }
 
 /// What was done or refused, and the shell command for it, if there is one.
-fn describe(
+pub(super) fn describe(
     change: &Change,
     outcome: &Result<(), ChangeError>,
     interface: &str,
@@ -246,19 +252,20 @@ fn describe(
             format!("{path} was not {done}: {error}{why}")
         }
         (Ok(()), Some(rendered)) => {
-            format!("{done} {path}, {}", format::bytes(rendered.body_bytes().into()))
+            format!("{done} {path}, {}", in_short(rendered))
         }
         (Ok(()), None) => format!("{done} {path}"),
     };
-    let file = rendered.map(|rendered| rendered.source.as_deref().map(format::shell_path));
-    let (interface, path) =
-        (format::shell_word(interface), format::shell_word(&format::typed_path(path.as_str())));
-    let command = match file {
-        Some(None) => None,
-        Some(Some(file)) => Some(format!("zeroserve-tui {verb} {interface} {path} {file}")),
-        None => Some(format!("zeroserve-tui {verb} {interface} {path}")),
+    let word = format::shell_word(&format::typed_path(path.as_str()));
+    let command = match rendered.map(|rendered| (rendered, rendered.source.as_deref())) {
+        None => Some((verb, vec![word])),
+        Some((_, Some(file))) => Some((verb, vec![word, format::shell_path(file)])),
+        Some((rendered, None)) => written_down(path, rendered).map(|(kind, words)| {
+            let replaces = matches!(change, Change::Replace(..)).then(|| "--replace".to_owned());
+            (kind.verb(), words.with(replaces.into_iter().collect()))
+        }),
     };
-    (text, command)
+    (text, command.map(|(verb, words)| format::command(interface, verb, &words)))
 }
 
 /// Who sits at the console: under sudo, the person behind it.

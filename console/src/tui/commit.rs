@@ -7,15 +7,12 @@ use zeroserve_shared::route::{FORMS, Form, WHOLE};
 use super::{
     format,
     message::{Commit, Committed, Planned},
-    model::{AnswerKind, Words},
+    model::written_down,
 };
 use crate::{
     content::{Field, Rendered, ResponseOptions, RoutePath},
     server::{Change, RouteInfo, RouteName, Server},
 };
-
-/// The longest body that is written into a command, in bytes.
-const LONGEST_BODY_BYTES: usize = 200;
 
 /// Makes changes. If one is refused, those before it are taken back.
 pub(crate) fn carry_out(server: &mut dyn Server, commit: Commit) -> Committed {
@@ -63,7 +60,7 @@ fn undo_of(server: &mut dyn Server, planned: &Planned) -> Result<Planned, String
     let (rendered, in_full) = restored(&info, &response)?;
     let rendered = Arc::new(rendered);
     let is_served = !matches!(planned.change, Change::Remove(_));
-    let (verb, words) = match written_down(&path, &info, &rendered) {
+    let (verb, words) = match written_down(&path, &rendered) {
         Some((kind, answer)) => {
             (kind.verb(), answer.with(is_served.then(|| "--replace".into()).into_iter().collect()))
         }
@@ -79,32 +76,6 @@ fn undo_of(server: &mut dyn Server, planned: &Planned) -> Result<Planned, String
     };
     let command = format::command(&interface, verb, &words);
     Ok(Planned { in_full, ..Planned::new(change, None, command) })
-}
-
-/// The words that publish a response that came from no file, if it fits a command line.
-fn written_down(
-    path: &RoutePath,
-    info: &RouteInfo,
-    rendered: &Rendered,
-) -> Option<(AnswerKind, Words)> {
-    let words = |kind, content: &str| {
-        Some((kind, Words::new(kind, path, content, info.status, &info.content_type)))
-    };
-    if info.source.is_some() {
-        return None;
-    }
-    if let Some(location) = location(rendered) {
-        return words(AnswerKind::Redirect, &location);
-    }
-    let body = str::from_utf8(rendered.body()).ok()?;
-    let fits = body.len() <= LONGEST_BODY_BYTES && !body.contains(char::is_control);
-    if fits { words(AnswerKind::Reply, body) } else { None }
-}
-
-/// Where a response sends clients, if it is a redirect.
-pub(crate) fn location(rendered: &Rendered) -> Option<String> {
-    let lines = head(&rendered.bytes);
-    lines.iter().find_map(|line| Some(line.strip_prefix("Location: ")?.to_owned()))
 }
 
 /// The change as it goes live.

@@ -25,6 +25,7 @@ use super::message::{Entry, FilesJob, Message, ServerJob};
 use crate::{
     content::Rendered,
     observe::{Packet, pcapng::Capture},
+    record::history,
     server::Server,
 };
 
@@ -179,6 +180,9 @@ pub(crate) fn read(job: FilesJob) -> Message {
             let entries =
                 list(&folder).map_err(|error| format!("cannot list {}: {error}", folder.display()));
             Message::Listed { folder, entries }
+        }
+        FilesJob::History { folder, interface } => {
+            Message::History(history::read(&folder, &interface))
         }
         FilesJob::Render { job, source, options } => {
             let outcome = Rendered::file(&source, &options)

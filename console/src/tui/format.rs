@@ -113,6 +113,12 @@ pub(crate) fn date(time: SystemTime) -> String {
     date.split_once(", ").map_or(date.clone(), |(_, rest)| rest.replace("GMT", "UTC"))
 }
 
+/// The day (UTC), as in `23 Nov 2026`.
+pub(crate) fn day(time: SystemTime) -> String {
+    let date = date(time);
+    date.splitn(4, ' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
 /// The time of day (UTC).
 pub(crate) fn time_of_day(time: SystemTime) -> String {
     let s = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();

@@ -12,7 +12,7 @@ use super::{Exit, drift::Drift};
 use crate::{
     content::{Rendered, ResponseOptions, RoutePath},
     observe::{Packet, Seen, Wanted},
-    record::{Play, Playing},
+    record::{Play, Playing, history},
     server::{Change, Flows, RouteInfo, RouteName, Sample, Surroundings},
 };
 
@@ -69,6 +69,8 @@ pub(crate) enum Message {
         file: PathBuf,
         outcome: Result<usize, String>,
     },
+    /// What was done to the server, by whoever.
+    History(Vec<history::Entry>),
     Listed {
         folder: PathBuf,
         entries: Result<Vec<Entry>, String>,
@@ -129,6 +131,11 @@ pub(crate) enum ServerJob {
 #[derive(Debug)]
 pub(crate) enum FilesJob {
     List(PathBuf),
+    /// What was done to the server of an interface, as it is noted in a folder.
+    History {
+        folder: PathBuf,
+        interface: String,
+    },
     Render {
         job: u64,
         source: PathBuf,

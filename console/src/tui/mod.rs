@@ -66,7 +66,7 @@ pub use self::{
 };
 pub(crate) use self::{
     commit::restored_in_full as restored,
-    model::{Warning, warnings},
+    model::{Warning, in_short, warnings, written_down},
     tree::fixed_label,
 };
 use self::{
@@ -79,7 +79,7 @@ use self::{
 };
 use crate::{
     content::Config,
-    record::recorded,
+    record::{recorded, state},
     server::{Holder, Server},
 };
 
@@ -121,6 +121,8 @@ pub struct Options {
     pub mouse: bool,
     /// Where the file picker starts.
     pub folder: PathBuf,
+    /// Where what others did is read for the log; none where there is nothing to be read.
+    pub state_folder: Option<PathBuf>,
     /// How files that are published from the console are served.
     pub config: Config,
     /// The options of a command that say the same.
@@ -150,6 +152,7 @@ impl Options {
             theme,
             mouse: true,
             folder,
+            state_folder: (leaving == Leaving::Ask).then(state::folder).flatten(),
             user,
             config,
             config_words,

@@ -165,6 +165,7 @@ fn what_was_done_shows_when_it_was_done() {
                 at: at(&sample),
                 done: true,
                 text: "removed /app.js".into(),
+                before: None,
                 command: None,
                 user: None,
             };

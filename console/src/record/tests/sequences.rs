@@ -199,6 +199,7 @@ fn records_of_a_kind_that_is_not_known_are_passed_over() {
         at: SystemTime::UNIX_EPOCH + super::EPOCH,
         done: true,
         text: "removed /a".into(),
+        before: None,
         command: None,
         user: Some("ada".into()),
     };

@@ -2,8 +2,11 @@
 
 use crate::{
     content::{Config, Redirect, RedirectError, Rendered, Reply, ReplyError, RoutePath},
-    tui::{field::Field, format},
+    tui::{commit::head, field::Field, format},
 };
+
+/// The longest body that is written into a command, in bytes.
+const LONGEST_BODY_BYTES: usize = 200;
 
 /// What kind of answer is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +198,36 @@ impl Words {
             self.named.into_iter().chain(options).collect()
         }
     }
+}
+
+/// The words that publish a response that came from no file, if it fits a command line.
+pub(crate) fn written_down(path: &RoutePath, rendered: &Rendered) -> Option<(AnswerKind, Words)> {
+    let words = |kind, content: &str| {
+        Some((kind, Words::new(kind, path, content, rendered.status, &rendered.content_type)))
+    };
+    if rendered.source.is_some() {
+        return None;
+    }
+    if let Some(location) = location(rendered) {
+        return words(AnswerKind::Redirect, &location);
+    }
+    let body = str::from_utf8(rendered.body()).ok()?;
+    let fits = body.len() <= LONGEST_BODY_BYTES && !body.contains(char::is_control);
+    if fits { words(AnswerKind::Reply, body) } else { None }
+}
+
+/// A response in a few words: where it sends clients, or how long it is.
+pub(crate) fn in_short(rendered: &Rendered) -> String {
+    match location(rendered) {
+        Some(location) => format!("{} to {location}", rendered.status),
+        None => format::bytes(u64::from(rendered.body_bytes())),
+    }
+}
+
+/// Where a response sends clients, if it is a redirect.
+fn location(rendered: &Rendered) -> Option<String> {
+    let lines = head(&rendered.bytes);
+    lines.iter().find_map(|line| Some(line.strip_prefix("Location: ")?.to_owned()))
 }
 
 #[cfg(test)]

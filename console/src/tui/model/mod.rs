@@ -18,7 +18,7 @@ use std::{
 
 use zeroserve_shared::reason::Severity;
 
-pub(crate) use answer::{AnswerForm, AnswerKind, Words};
+pub(crate) use answer::{AnswerForm, AnswerKind, in_short, written_down};
 pub(crate) use cause::Cause;
 pub(crate) use changes::{Changes, TRIAL, Trial};
 pub(crate) use flows::{Client, ClientKey, FLOWS_READ, FlowsPanel};
@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     content::Config,
-    record::Playing,
+    record::{Playing, history::Entry},
     server::{Holder, Identity, RouteInfo, RouteName},
 };
 
@@ -216,6 +216,13 @@ pub(crate) struct Model {
     pub(crate) note: Option<Note>,
     /// Newest last.
     pub(crate) log: VecDeque<Note>,
+    /// What was done by other consoles, by commands, and before, the latest last; read when the log is
+    /// opened.
+    pub(crate) history: Vec<Entry>,
+    /// Where it is noted what was done.
+    pub(crate) state_folder: Option<PathBuf>,
+    /// When this console was opened.
+    pub(crate) opened: SystemTime,
     /// Who sits in front of it, for the log.
     pub(crate) user: String,
     /// Who else has the right to change the server.
@@ -283,6 +290,9 @@ impl Model {
             popup: None,
             note: None,
             log: VecDeque::new(),
+            history: Vec::new(),
+            state_folder: options.state_folder,
+            opened: now,
             start_folder: options.folder.clone(),
             user: options.user,
             pen: options.pen,

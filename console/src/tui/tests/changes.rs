@@ -1,8 +1,11 @@
 //! Changes that wait, that are on trial, that are taken back, and what the log says of them.
 
+use std::time::Duration;
+
 use super::{Message, Run, folder};
 use crate::{
-    server::Change,
+    record::history::{self, Entry},
+    server::{Change, Server as _},
     simulated::Simulated,
     tui::{message::ServerJob, model::Popup, update},
 };
@@ -144,6 +147,48 @@ fn the_log_says_when_who_what_was_there_before_and_the_command() {
     run.assert_shows("✓ removed /app.js");
     run.assert_shows("it was version 1, 148 230 bytes, text/javascript, SHA-256 06420003");
     run.assert_shows("by anna").assert_shows("$ zeroserve-tui remove eth0 /app.js");
+}
+
+#[test]
+fn the_log_says_what_others_did_and_what_was_done_before() {
+    let state = tempfile::tempdir().unwrap();
+    let note = |path: &str, days_ago: u32, pid: u32| {
+        let mut server = Simulated::new(1);
+        let opened = server.identity().attached + Duration::from_secs(2 * 3600);
+        let change = Change::Remove(path.parse().unwrap());
+        let old = history::replaced_by(&mut server, &change);
+        let outcome = server.apply(change.clone());
+        let mut entry = Entry::new("eth0", &change, &outcome, old.as_ref());
+        (entry.pid, entry.action.user) = (pid, Some("boris".into()));
+        entry.action.at = opened - Duration::from_secs(86_400) * days_ago;
+        history::append(state.path(), &entry).unwrap();
+    };
+    let own = std::process::id();
+    note("/img/logo.svg", 2, own + 1);
+    note("/gone", 1, own);
+    let mut run = Run::with(Simulated::new(1), 120, 40, |options| {
+        options.state_folder = Some(state.path().to_owned());
+    });
+    run.ticks(4).press("Down d y");
+    // What this console did since it was opened it knows better.
+    note("/style.css", 0, own);
+    run.press("L").assert_hides("/style.css");
+    let screen = run.screen();
+    let parts = [
+        "removed /app.js",
+        "SHA-256 0642000302460407; by anna",
+        " 08 Oct 2025",
+        "/gone was not removed",
+        " 07 Oct 2025",
+        "removed /img/logo.svg",
+        "by boris",
+        "$ zeroserve-tui remove eth0 /img/logo.svg",
+    ];
+    let mut rest = &screen[..];
+    for part in parts {
+        let (_, after) = rest.split_once(part).unwrap_or_else(|| panic!("no {part:?} in\n{rest}"));
+        rest = after;
+    }
 }
 
 #[test]

@@ -69,6 +69,7 @@ impl Run {
             theme: super::Theme::Dark,
             mouse: true,
             folder: "/nowhere".into(),
+            state_folder: None,
             config: Config::default(),
             config_words: Vec::new(),
             user: "anna".into(),

@@ -2,13 +2,13 @@
 
 use super::{panels::steps, pen};
 use crate::{
+    record::history::describe_old,
     server::RouteName,
     tui::{
-        commit::location,
         format,
         keys::Action,
         message::{Commit, Committed, Effect, Intent, Kind, Planned, ServerJob},
-        model::{Level, Listed, Model, Note, Popup, TRIAL, Trial},
+        model::{Level, Listed, Model, Note, Popup, TRIAL, Trial, in_short},
     },
 };
 
@@ -149,7 +149,7 @@ pub(super) fn on_committed(model: &mut Model, committed: Committed, effects: &mu
     for planned in &changes {
         let text = format!("{}{}", prefix(intent), done(model, planned));
         model.mark(text.clone());
-        let before = before(planned);
+        let before = planned.old.as_ref().map(describe_old);
         let command = Some(planned.command.clone());
         model.keep(Note { level: Level::Done, at: model.now, text, before, command });
     }
@@ -208,26 +208,11 @@ fn done(model: &Model, planned: &Planned) -> String {
     let path = planned.path();
     let old = planned.old.as_ref().or_else(|| model.route_at(path.as_str()));
     let old_bytes = old.map(|old| format::bytes(u64::from(old.body_bytes)));
-    let new_bytes = planned.rendered().map(|new| match location(new) {
-        Some(location) => format!("{} to {location}", new.status),
-        None => format::bytes(u64::from(new.body_bytes())),
-    });
+    let new_bytes = planned.rendered().map(in_short);
     let (old, new) = (old_bytes.unwrap_or_default(), new_bytes.unwrap_or_default());
     match planned.kind() {
         Kind::Add => format!("added {path}, {new}"),
         Kind::Replace => format!("replaced {path}, {old} → {new}"),
         Kind::Remove => format!("removed {path}"),
     }
-}
-
-/// What was there before.
-fn before(planned: &Planned) -> Option<String> {
-    let old = planned.old.as_ref()?;
-    Some(format!(
-        "it was version {}, {} bytes, {}, SHA-256 {}",
-        old.version,
-        format::exact(old.body_bytes.into()),
-        old.content_type,
-        format::hex(&old.body_sha256, 8),
-    ))
 }

@@ -73,6 +73,7 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Listed { folder, entries } => {
             picker::on_listed(model, &folder, entries, &mut effects)
         }
+        Message::History(entries) => popups::on_history(model, entries),
         Message::Rendered { job, outcome } => {
             changes::on_rendered(model, job, outcome, &mut effects);
         }

@@ -1,6 +1,6 @@
 //! Keys on the panels.
 
-use super::{answers, ask_for_flows, changes, commit, picker, routes, show_latest, sights};
+use super::{answers, ask_for_flows, changes, commit, picker, popups, routes, show_latest, sights};
 use crate::tui::{
     field::Field,
     keys::Action,
@@ -23,7 +23,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Eff
         Action::Keep => commit::keep(model, effects),
         Action::Palette => model.popup = Some(Popup::Palette(Palette::default())),
         Action::Help => model.popup = Some(Popup::Help { scroll: 0 }),
-        Action::Log => model.popup = Some(Popup::Log { scroll: 0 }),
+        Action::Log => popups::open_log(model, effects),
         Action::Cancel => clear(model),
         _ => match model.focus {
             Panel::Routes => on_routes(model, action, effects),

@@ -1,12 +1,15 @@
 //! Keys on popups that are read, and on the exit question.
 
 use super::{commit, panels::steps, sights};
-use crate::tui::{
-    Exit,
-    keys::Action,
-    message::Effect,
-    model::{Issue, Model, Popup},
-    view,
+use crate::{
+    record::history::Entry,
+    tui::{
+        Exit,
+        keys::Action,
+        message::{Effect, FilesJob},
+        model::{Issue, Model, Popup},
+        view,
+    },
 };
 
 /// The choices of the exit question, in their order.
@@ -22,6 +25,22 @@ pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Eff
         Some(Popup::Cause { .. }) if action == Action::Export => sights::export(model, effects),
         _ => on_reading(model, action),
     }
+}
+
+/// Opens the log. What others did, and what was done before, is read for it.
+pub(super) fn open_log(model: &mut Model, effects: &mut Vec<Effect>) {
+    model.popup = Some(Popup::Log { scroll: 0 });
+    if let Some(folder) = model.state_folder.clone() {
+        let interface = model.identity.interface.clone();
+        effects.push(Effect::Files(FilesJob::History { folder, interface }));
+    }
+}
+
+/// What others did was read. What this console did it knows better.
+pub(super) fn on_history(model: &mut Model, entries: Vec<Entry>) {
+    let own = |entry: &Entry| entry.pid == std::process::id() && entry.action.at >= model.opened;
+    model.history = entries.into_iter().filter(|entry| !own(entry)).collect();
+    model.changed = true;
 }
 
 fn on_exit(model: &mut Model, choice: usize, action: Action, effects: &mut Vec<Effect>) {

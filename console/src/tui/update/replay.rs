@@ -45,7 +45,13 @@ fn note(action: &Action) -> Note {
         Some(user) => format!("{} ({user})", action.text),
         None => action.text.clone(),
     };
-    Note { level, at: action.at, text, before: None, command: action.command.clone() }
+    Note {
+        level,
+        at: action.at,
+        text,
+        before: action.before.clone(),
+        command: action.command.clone(),
+    }
 }
 
 /// Has the black box copied to a file in the folder that the console was started in.

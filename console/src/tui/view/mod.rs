@@ -9,6 +9,7 @@ mod figures;
 mod flows;
 mod footer;
 mod header;
+mod log;
 mod outside;
 mod popup;
 mod questions;

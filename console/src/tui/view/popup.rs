@@ -8,8 +8,8 @@ use ratatui::{
 };
 
 use super::{
-    areas::Areas, centred, changes, detail, flows, footer, outside, popup_frame, questions,
-    requests, route,
+    areas::Areas, centred, changes, detail, flows, log, outside, popup_frame, questions, requests,
+    route,
 };
 use crate::tui::{
     format,
@@ -51,7 +51,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, ground: Rect) {
 fn page(model: &Model) -> Option<Page> {
     match model.popup.as_ref()? {
         Popup::Help { scroll } => Some(help(*scroll, model.size.0)),
-        Popup::Log { scroll } => Some(log(model, *scroll)),
+        Popup::Log { scroll } => Some(log::page(model, *scroll)),
         Popup::Route { index, scroll, inside } => Some(route::page(model, *index, inside, *scroll)),
         Popup::Cause { cause, scroll } => Some(detail::cause(model, *cause, *scroll)),
         Popup::Request { request, scroll } => Some(requests::page(model, request, *scroll)),
@@ -146,43 +146,4 @@ fn help_lines(binding: &Binding, width: usize) -> Vec<Line<'static>> {
         names.clear();
     }
     lines
-}
-
-/// What was done here, newest first.
-fn log(model: &Model, scroll: usize) -> Page {
-    let width = model.size.0.saturating_sub(4).min(120);
-    let room = usize::from(width).saturating_sub(16);
-    let mut lines = Vec::new();
-    for note in model.log.iter().rev() {
-        let (sign, style) = footer::sign(note.level);
-        let mut head = format!(" {} {sign}", format::time_of_day(note.at));
-        for line in detail::wrapped(&note.text, room) {
-            lines.push(hanging(&mut head, line.style(style)));
-        }
-        if let Some(before) = &note.before {
-            let text = format!("{before}; by {}", model.user);
-            for line in detail::wrapped(&text, room) {
-                lines.push(hanging(&mut head, line));
-            }
-        } else if note.command.is_some() && model.replay.is_none() {
-            // What is played names who did it; whoever watches it did not.
-            lines.push(hanging(&mut head, Line::raw(format!(" by {}", model.user))));
-        }
-        if let Some(command) = &note.command {
-            for line in detail::wrapped(&format!("$ {command}"), room) {
-                lines.push(hanging(&mut head, line.style(theme::FAINT)));
-            }
-        }
-    }
-    if lines.is_empty() {
-        lines.push(Line::styled(" Nothing has been done from this console yet.", theme::FAINT));
-    }
-    Page { title: "Log (times are UTC)".into(), lines, width, scroll }
-}
-
-/// A line behind a head, which is used up by it: further lines hang below the first.
-fn hanging(head: &mut String, mut line: Line<'static>) -> Line<'static> {
-    line.spans.insert(0, Span::styled(format!("{head:<11}"), theme::FAINT));
-    head.clear();
-    line
 }
