@@ -10,7 +10,7 @@ use super::{
         FileArguments, InterfaceArguments, OutputArguments, PathArguments, RedirectArguments,
         RespondArguments,
     },
-    output,
+    output, running,
 };
 use crate::{
     content::{Redirect, Rendered, Reply, RoutePath},
@@ -83,7 +83,7 @@ fn put(
     output: &OutputArguments,
 ) -> Result<(), Failure> {
     let rendered = Arc::new(rendered);
-    let mut live = Live::open(interface)?;
+    let mut live = running::open(interface)?;
     let change = |taken| match taken {
         Taken::Require => Change::Replace(path.clone(), Arc::clone(&rendered)),
         _ => Change::Add(path.clone(), Arc::clone(&rendered)),
@@ -132,7 +132,7 @@ fn put(
 pub(super) fn remove(arguments: &PathArguments) -> Result<(), Failure> {
     let PathArguments { interface, route, output } = arguments;
     let path = &route.path;
-    history::apply(&mut Live::open(interface)?, Change::Remove(path.clone()))?;
+    history::apply(&mut running::open(interface)?, Change::Remove(path.clone()))?;
     if output.json {
         let document = json!({ "interface": interface, "path": path.as_str(), "done": "removed" });
         return Ok(output::json(&document)?);

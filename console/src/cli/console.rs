@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use super::{Failure, arguments::ConsoleArguments, changes, output, serve, status};
+use super::{Failure, arguments::ConsoleArguments, changes, output, running, serve, status};
 use crate::{
     kernel::{Live, OpenError},
     record::{Recorded, journal},
@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
     let terminal = !json && io::stdin().is_terminal() && io::stdout().is_terminal();
     let config = arguments.site.config()?;
     if !terminal && config.is_none() {
-        return match Live::open(interface) {
+        return match running::open(interface) {
             Ok(mut live) => status::print(&mut live, json),
             Err(error @ OpenError::NotAttached { .. }) => status::print_unattached(&error, json),
             Err(error) => Err(error.into()),

@@ -14,7 +14,7 @@ pub(super) fn run(arguments: &GuardArguments) -> Result<ExitCode, Failure> {
     let GuardArguments { interface, seconds } = arguments;
     let mut live = Live::open(interface)?;
     let limit = Duration::from_secs(*seconds);
-    let Some(befores) = guard::keep_watch(&mut live, limit)? else {
+    let Some(unfinished) = guard::keep_watch(&mut live, limit)? else {
         return Ok(ExitCode::SUCCESS);
     };
     // The black box and the log file are the console's as long as it lives.
@@ -22,6 +22,6 @@ pub(super) fn run(arguments: &GuardArguments) -> Result<ExitCode, Failure> {
     tracing::warn!(
         "{interface}: the console is gone, or does not run, in the middle of a trial, which is taken back"
     );
-    guard::put_back(&mut Recorded::new(Box::new(live)), &befores)?;
+    unfinished.put_back(&mut Recorded::new(Box::new(live)))?;
     Ok(ExitCode::from(guard::PUT_BACK))
 }

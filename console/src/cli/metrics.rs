@@ -4,11 +4,8 @@ use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
 use anyhow::anyhow;
 
-use super::{Failure, instruments::MetricsArguments, output, record::interruption};
-use crate::{
-    kernel::Live,
-    metrics::{Endpoint, Format, Reading},
-};
+use super::{Failure, instruments::MetricsArguments, output, record::interruption, running};
+use crate::metrics::{Endpoint, Format, Reading};
 
 /// How often somebody who ends it is listened to.
 const LISTEN_EVERY: Duration = Duration::from_millis(100);
@@ -20,7 +17,7 @@ pub(super) fn run(arguments: &MetricsArguments) -> Result<(), Failure> {
     if let Some(address) = listen {
         check(*address, *public)?;
     }
-    let mut live = Live::open(interface)?;
+    let mut live = running::open(interface)?;
     let Some(address) = listen else {
         let reading = Reading::new(&mut live, route_series)?;
         return Ok(output::text(&Format::OpenMetrics.write(reading))?);
@@ -35,7 +32,7 @@ pub(super) fn run(arguments: &MetricsArguments) -> Result<(), Failure> {
         }
         // A server that was stopped may be back: then it is another, and opened anew.
         live = None;
-        let open = live.insert(Live::open(&interface)?);
+        let open = live.insert(running::open(&interface)?);
         Reading::new(open, route_series)
     };
     let end = async move {

@@ -31,6 +31,7 @@ mod limits;
 mod metrics;
 mod output;
 mod record;
+mod running;
 mod serve;
 mod status;
 mod warnings;

@@ -18,10 +18,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::{
     Failure,
     instruments::{RecordArguments, ReplayArguments},
-    output,
+    output, running,
 };
 use crate::{
-    kernel::Live,
     record::{
         ReadError, Recording, RecordingFile, Replay, Summary, black_box::MAX_RECORDING_BYTES,
         journal,
@@ -57,7 +56,7 @@ impl Ended {
 /// Records a server into a file.
 pub(super) fn record(arguments: &RecordArguments) -> Result<(), Failure> {
     let RecordArguments { interface, duration, file, output } = arguments;
-    let mut live = Live::open(interface)?;
+    let mut live = running::open(interface)?;
     let mut recording = RecordingFile::create(file, live.identity().clone()).map_err(|error| {
         let taken = error.kind() == io::ErrorKind::AlreadyExists;
         let error = anyhow::Error::new(error).context(format!("cannot write {}", file.display()));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use zeroserve_shared::{bypass::Bypass, config::OnMiss, route::FixedRoute};
 
 use super::{
-    Failure, arguments::ServeArguments, limits::LimitArguments, output, warnings::Warnings,
+    Failure, arguments::ServeArguments, limits::LimitArguments, output, running, warnings::Warnings,
 };
 use crate::{
     content::{Config, Rendered, Site},
@@ -53,7 +53,7 @@ pub(super) fn attach_or_open(
     interface: &str,
     limits: &LimitArguments,
 ) -> Result<(Live, bool), Failure> {
-    match Live::open(interface) {
+    match running::open(interface) {
         Ok(live) => {
             check_limits(limits, live.identity())?;
             Ok((live, false))

@@ -14,10 +14,10 @@ use zeroserve_shared::{
     refusal::Refusal,
 };
 
-use super::{Failure, arguments::InterfaceArguments, output, warnings::Warnings};
+use super::{Failure, arguments::InterfaceArguments, output, running, warnings::Warnings};
 use crate::{
     content::RoutePath,
-    kernel::{Live, OpenError},
+    kernel::OpenError,
     server::{Identity, RouteInfo, RouteName, Server},
     tui,
 };
@@ -33,7 +33,7 @@ struct Report {
 
 /// Reports on the server of an interface.
 pub(super) fn run(arguments: &InterfaceArguments) -> Result<(), Failure> {
-    print(&mut Live::open(&arguments.interface)?, arguments.output.json)
+    print(&mut running::open(&arguments.interface)?, arguments.output.json)
 }
 
 /// Prints the report on a server.

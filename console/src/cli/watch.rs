@@ -15,10 +15,9 @@ use zeroserve_shared::reason::Reason;
 use super::{
     Failure,
     instruments::{CaptureArguments, LogArguments},
-    output,
+    output, running,
 };
 use crate::{
-    kernel::Live,
     observe::{Request, Wanted, pcapng::Capture},
     server::Server,
 };
@@ -32,7 +31,7 @@ const GAP: Duration = Duration::from_micros(20);
 /// Prints requests as they are answered.
 pub(super) fn log(arguments: &LogArguments) -> Result<(), Failure> {
     let LogArguments { interface, seconds, count, output } = arguments;
-    let mut live = Live::open(interface)?;
+    let mut live = running::open(interface)?;
     let wanted = Wanted { requests: true, gap: GAP, ..Wanted::default() };
     let begun = SystemTime::now();
     let (mut printed, mut missed) = (0, 0);
@@ -80,7 +79,7 @@ fn as_json(request: &Request) -> String {
 /// Writes packets that leave the fast path into a file.
 pub(super) fn capture(arguments: &CaptureArguments) -> Result<(), Failure> {
     let CaptureArguments { interface, reasons, file, seconds, output } = arguments;
-    let mut live = Live::open(interface)?;
+    let mut live = running::open(interface)?;
     let reasons = if reasons.is_empty() { Reason::ALL.to_vec() } else { reasons.clone() };
     let wanted = Wanted { reasons, gap: GAP, ..Wanted::default() };
     let cannot = || format!("cannot write {}", file.display());

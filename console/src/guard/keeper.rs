@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufRead as _, Write as _},
     os::fd::AsFd as _,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,7 +14,10 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 
-use super::{OVER, READY};
+use super::{
+    OVER, READY,
+    aside::{Aside, Draft, FOLDER},
+};
 use crate::{
     content::{Rendered, RoutePath},
     server::{Change, RouteInfo, RouteName, Server},
@@ -22,9 +26,29 @@ use crate::{
 
 /// What was served at a path, and how to serve it again; nothing if there was nothing.
 #[derive(Debug)]
-pub struct Before {
-    path: RoutePath,
-    rendered: Option<Arc<Rendered>>,
+pub(super) struct Before {
+    pub(super) path: RoutePath,
+    pub(super) rendered: Option<Arc<Rendered>>,
+}
+
+/// A trial that the console did not end.
+#[derive(Debug)]
+pub struct Unfinished {
+    befores: Vec<Before>,
+    aside: Option<Aside>,
+}
+
+impl Unfinished {
+    /// Puts back what was served before.
+    ///
+    /// # Errors
+    ///
+    /// Where something cannot be put back.
+    pub fn put_back(self, server: &mut dyn Server) -> anyhow::Result<()> {
+        put_back(server, &self.befores)?;
+        self.aside.into_iter().for_each(Aside::remove);
+        Ok(())
+    }
 }
 
 /// Does what a guard does, with standard input and output as its line to the console, up to the
@@ -33,10 +57,10 @@ pub struct Before {
 /// # Errors
 ///
 /// Where what is served cannot be read.
-pub fn keep_watch(server: &mut dyn Server, limit: Duration) -> anyhow::Result<Option<Vec<Before>>> {
+pub fn keep_watch(server: &mut dyn Server, limit: Duration) -> anyhow::Result<Option<Unfinished>> {
     let begun = Instant::now();
-    let befores = match read(server, &told_paths()?) {
-        Ok(befores) => befores,
+    let unfinished = match read(Path::new(FOLDER), server, &told_paths()?) {
+        Ok(unfinished) => unfinished,
         Err(error) => {
             // The console shows this line.
             println!("{error:#}");
@@ -45,7 +69,11 @@ pub fn keep_watch(server: &mut dyn Server, limit: Duration) -> anyhow::Result<Op
     };
     println!("{READY}");
     io::stdout().flush()?;
-    Ok(if told_over(begun, limit)? { None } else { Some(befores) })
+    if !told_over(begun, limit)? {
+        return Ok(Some(unfinished));
+    }
+    unfinished.aside.into_iter().for_each(Aside::remove);
+    Ok(None)
 }
 
 /// The paths that the console is about to change: a line each, up to an empty one.
@@ -82,18 +110,22 @@ fn told_over(begun: Instant, limit: Duration) -> anyhow::Result<bool> {
     }
 }
 
-/// Reads what is served at paths.
-fn read(server: &mut dyn Server, paths: &[RoutePath]) -> anyhow::Result<Vec<Before>> {
+/// Reads what is served at paths, and sets it aside.
+fn read(folder: &Path, server: &mut dyn Server, paths: &[RoutePath]) -> anyhow::Result<Unfinished> {
     let routes = server.routes()?;
-    let read = |path: &RoutePath| {
-        let Some(info) = find(&routes, path) else {
-            return Ok(Before { path: path.clone(), rendered: None });
-        };
-        let response = server.response(&RouteName::Path(path.clone()))?;
-        let rendered = restored(info, &response).map_err(|why| anyhow::anyhow!("{path}: {why}"))?;
-        Ok(Before { path: path.clone(), rendered: Some(Arc::new(rendered)) })
-    };
-    paths.iter().map(read).collect()
+    // Where no file can be written this process has to be enough.
+    let mut draft = Draft::begin(folder, server).ok();
+    let mut befores = Vec::new();
+    for path in paths {
+        let info = find(&routes, path);
+        let response = info.map(|_| server.response(&RouteName::Path(path.clone()))).transpose()?;
+        let served = info.zip(response.as_deref());
+        draft = draft.and_then(|mut draft| draft.add(path, served).ok().map(|()| draft));
+        let rendered = served.map(|(info, response)| restored(info, response)).transpose();
+        let rendered = rendered.map_err(|why| anyhow::anyhow!("{path}: {why}"))?;
+        befores.push(Before { path: path.clone(), rendered: rendered.map(Arc::new) });
+    }
+    Ok(Unfinished { befores, aside: draft.and_then(|draft| draft.finish().ok()) })
 }
 
 fn find<'a>(routes: &'a [RouteInfo], path: &RoutePath) -> Option<&'a RouteInfo> {
@@ -105,7 +137,7 @@ fn find<'a>(routes: &'a [RouteInfo], path: &RoutePath) -> Option<&'a RouteInfo> 
 /// # Errors
 ///
 /// Where something cannot be put back.
-pub fn put_back(server: &mut dyn Server, befores: &[Before]) -> anyhow::Result<()> {
+pub(super) fn put_back(server: &mut dyn Server, befores: &[Before]) -> anyhow::Result<()> {
     let routes = server.routes()?;
     let mut outcome = Ok(());
     for Before { path, rendered } in befores {
@@ -122,7 +154,6 @@ pub fn put_back(server: &mut dyn Server, befores: &[Before]) -> anyhow::Result<(
     }
     outcome
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,12 +184,14 @@ mod tests {
             server.apply(Change::Add(path.clone(), rendered(path.as_str()))).unwrap();
         }
         let before = served(&mut server);
-        let befores = read(&mut server, &paths).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let unfinished = read(folder.path(), &mut server, &paths).unwrap();
         server.apply(Change::Replace(paths[0].clone(), rendered("other"))).unwrap();
         server.apply(Change::Remove(paths[1].clone())).unwrap();
         server.apply(Change::Add(paths[3].clone(), rendered("new"))).unwrap();
         assert_ne!(served(&mut server), before);
-        put_back(&mut server, &befores).unwrap();
+        unfinished.put_back(&mut server).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         assert_eq!(served(&mut server), before);
     }
 }

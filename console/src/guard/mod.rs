@@ -6,21 +6,28 @@
 //! gone, or is still told nothing some seconds after the trial should have ended (as when the
 //! console was stopped with ctrl-z), it puts back what was there.
 //!
-//! What it needs it holds in memory, so nothing is left behind. It shares the fate of the machine,
-//! and of a session whose every process is killed.
+//! What it needs it holds in memory, and a copy of it is set aside in a file, should it be killed together
+//! with its console: then the next command that opens the server does its work. It shares the fate of
+//! the machine.
 
+mod aside;
 mod keeper;
 
 use std::{
     io::{self, BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
 
-pub use self::keeper::{Before, keep_watch, put_back};
+use self::aside::{Aside, FOLDER};
+pub use self::{
+    aside::settle,
+    keeper::{Unfinished, keep_watch},
+};
 use crate::{content::RoutePath, tui::format};
 
 /// The program that is running, even if its file has been replaced.
@@ -43,6 +50,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Guard {
     process: Child,
     line: Option<ChildStdin>,
+    /// What was set aside, so that nobody settles this trial while this console lives.
+    aside: Option<Aside>,
 }
 
 impl Guard {
@@ -64,7 +73,7 @@ impl Guard {
             .spawn()
             .context("cannot start a guard")?;
         let (line, answers) = (process.stdin.take(), process.stdout.take());
-        let mut guard = Self { process, line };
+        let mut guard = Self { process, line, aside: None };
         let mut text = String::new();
         for path in paths {
             text += &format!("{}\n", format::typed_path(path.as_str()));
@@ -81,6 +90,7 @@ impl Guard {
             ensure!(!answer.is_empty(), "the guard ended at once");
             anyhow::bail!("{}", answer.trim_end());
         }
+        guard.aside = Aside::join(Path::new(FOLDER), interface);
         Ok(guard)
     }
 
@@ -102,6 +112,10 @@ impl Guard {
         // It may have ended; then its exit code says how.
         let _ = self.say(&format!("{OVER}\n"));
         self.line = None;
-        self.process.wait().is_ok_and(|status| status.code() == Some(PUT_BACK.into()))
+        let too_late =
+            self.process.wait().is_ok_and(|status| status.code() == Some(PUT_BACK.into()));
+        // Where the guard has been killed, nobody else would.
+        self.aside.take().into_iter().for_each(Aside::remove);
+        too_late
     }
 }

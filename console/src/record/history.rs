@@ -105,6 +105,16 @@ pub fn apply(server: &mut dyn Server, change: Change) -> Result<(), ChangeError>
     outcome
 }
 
+/// Takes note of something else that was done to the server of an interface.
+pub fn note(interface: &str, text: &str) {
+    let Some(folder) = state::folder() else { return };
+    let (at, text) = (SystemTime::now(), text.to_owned());
+    let action = Action { at, done: true, text, before: None, command: None, user: user() };
+    let entry = Entry { interface: interface.to_owned(), pid: std::process::id(), action };
+    // That it cannot be noted is no reason not to do it.
+    let _ = append(&folder, &entry);
+}
+
 /// Adds a line in that folder.
 ///
 /// # Errors

@@ -159,6 +159,8 @@ pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
         }
         // Without a guard there is nothing to tell.
         ServerJob::Keep => Message::Kept { too_late: false },
+        // Nor is there anything to settle.
+        ServerJob::Settle => Message::Settled(Ok(None)),
         ServerJob::Commit(commit) => {
             Message::Committed(Box::new(commit::carry_out(server, *commit)))
         }

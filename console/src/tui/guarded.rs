@@ -6,7 +6,10 @@ use super::{
     message::{Commit, Committed, Intent, Message, ServerJob},
     model::TRIAL,
 };
-use crate::{guard::Guard, server::Server};
+use crate::{
+    guard::{self, Guard},
+    server::Server,
+};
 
 /// The guard of the trial that is going on, if there is one.
 #[derive(Debug, Default)]
@@ -28,6 +31,10 @@ impl Guarded {
             ServerJob::Keep => {
                 let too_late = self.guard.take().is_some_and(Guard::release);
                 Message::Kept { too_late }
+            }
+            ServerJob::Settle if self.wanted => {
+                let outcome = guard::settle(server);
+                Message::Settled(outcome.map_err(|error| format!("{error:#}")))
             }
             job => effects::ask(server, job),
         }

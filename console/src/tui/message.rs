@@ -64,6 +64,8 @@ pub(crate) enum Message {
     Kept {
         too_late: bool,
     },
+    /// What was on trial at these paths has been put back, because nobody else was left who would.
+    Settled(Result<Option<String>, String>),
     /// Packets were written to a file, so many.
     Exported {
         file: PathBuf,
@@ -121,6 +123,8 @@ pub(crate) enum ServerJob {
     Measure(bool),
     /// What is on trial stays.
     Keep,
+    /// Put back what was on trial, if nobody is left who would.
+    Settle,
     /// Play a recording on, and do what was asked about it.
     Play(Option<Play>),
     /// Copy the black box to a file.

@@ -55,7 +55,8 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Tick(now) => on_tick(model, now, &mut effects),
         Message::Spent { at, cpu } => on_spent(model, at, cpu),
         Message::Sampled(outcome) => on_sample(model, outcome, &mut effects),
-        Message::LookedAround(outcome) => on_looked_around(model, outcome),
+        Message::LookedAround(outcome) => on_looked_around(model, outcome, &mut effects),
+        Message::Settled(outcome) => pen::on_settled(model, outcome, &mut effects),
         Message::Flows(outcome) => on_flows(model, outcome),
         Message::Observed(outcome) => sights::on_observed(model, outcome),
         Message::Exported { file, outcome } => sights::on_exported(model, &file, outcome),
@@ -224,11 +225,15 @@ fn on_spent(model: &mut Model, at: Duration, cpu: Duration) {
     model.changed |= format::share(before) != format::share(model.own_cost.share());
 }
 
-fn on_looked_around(model: &mut Model, outcome: Result<Box<Surroundings>, String>) {
+fn on_looked_around(
+    model: &mut Model,
+    outcome: Result<Box<Surroundings>, String>,
+    effects: &mut Vec<Effect>,
+) {
     model.looking_around = false;
     // Whoever cannot look around cannot sample either, and that is said.
     let Ok(around) = outcome else { return };
-    pen::on_told(model, around.pen.clone());
+    pen::on_told(model, around.pen.clone(), effects);
     model.around.push(*around);
     // An alarm is raised also while the screen is paused.
     model.changed |= model.paused || !model.shown_around.shows_as(&model.around);

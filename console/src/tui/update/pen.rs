@@ -5,6 +5,7 @@ use crate::{
     tui::{
         format,
         keys::Action,
+        message::{Effect, ServerJob},
         model::{Level, Model},
     },
 };
@@ -37,12 +38,14 @@ pub(super) fn forbids(model: &mut Model) -> bool {
 }
 
 /// Somebody else has the pen, or nobody any more.
-pub(super) fn on_told(model: &mut Model, pen: Option<Holder>) {
+pub(super) fn on_told(model: &mut Model, pen: Option<Holder>, effects: &mut Vec<Effect>) {
     if model.pen == pen {
         return;
     }
     let text = match (&model.pen, &pen) {
         (Some(before), None) => {
+            // It may have been killed together with the guard of its trial.
+            effects.push(Effect::Server(ServerJob::Settle));
             format!("{} has let go of the pen; this console may change things now", before.user)
         }
         (_, Some(holder)) => format!("read-only: {} holds the pen", described(holder)),
@@ -51,6 +54,29 @@ pub(super) fn on_told(model: &mut Model, pen: Option<Holder>) {
     model.pen = pen;
     model.log(Level::Info, text, None);
     model.changed = true;
+}
+
+/// What another console had left on trial has been put back, if it had.
+pub(super) fn on_settled(
+    model: &mut Model,
+    outcome: Result<Option<String>, String>,
+    effects: &mut Vec<Effect>,
+) {
+    model.changed = true;
+    match outcome {
+        Ok(None) => {}
+        Ok(Some(paths)) => {
+            let text = format!(
+                "taken back: what the other console had on trial at {paths}; it was killed"
+            );
+            model.log(Level::Done, text, None);
+            effects.push(Effect::Server(ServerJob::Routes));
+        }
+        Err(why) => {
+            let text = format!("what the other console had on trial cannot be taken back: {why}");
+            model.log(Level::Failed, text, None);
+        }
+    }
 }
 
 /// Who it is, as far as that is known.
