@@ -74,6 +74,9 @@ pub enum Seat {
     /// It is dropped: the kernel would reset a connection that it does not know. The one before it
     /// will come again, and then this one.
     Early,
+    /// It is answered with where the server's part begins: it begins before that, so no socket could
+    /// begin with it.
+    Told,
     /// Nobody listens any more: the flow is ours again. Nothing of the request has been acknowledged.
     Withdrawn,
 }
@@ -83,13 +86,15 @@ pub enum Seat {
 /// can be.
 const BATCH_MS: u32 = 10;
 
-/// Decides about a packet of a connection that the kernel is being given; `since_ms` is how long
-/// ago the packet came that begins the socket.
+/// Decides about a packet of a connection that the kernel is being given; `is_first` is whether it is
+/// the one that begins the socket, `repeats` whether it brings again what was answered here, and
+/// `since_ms` how long ago the one came that begins the socket.
 #[inline(always)]
-pub const fn seat(known: Known, is_first: bool, since_ms: u32) -> Seat {
+pub const fn seat(known: Known, is_first: bool, repeats: bool, since_ms: u32) -> Seat {
     match known {
         Known::Connection => Seat::Taken,
         Known::Nothing => Seat::Withdrawn,
+        Known::Listener if repeats => Seat::Told,
         Known::Listener if is_first || since_ms <= BATCH_MS => Seat::Offered,
         Known::Listener => Seat::Early,
     }

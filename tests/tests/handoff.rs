@@ -86,7 +86,27 @@ fn pipelined_requests_are_answered_in_order_by_whoever_they_are_for() -> Result<
             assert_eq!((answer.status, answer.body), (200, &body[..]), "{paths}");
         }
         assert_eq!(live.sample()?.totals().requests - before, hits, "{paths}");
+        // Nobody had to wait for the client's timer.
+        assert_eq!(tcp_info(connection.stream())?.tcpi_total_retrans, 0, "{paths}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_pipelined_request_that_is_too_long_for_the_packet_before_it_is_handed_off_later() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, 900));
+    let (front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("cold", &cold)])?;
+    for bytes in [100, 1000, 3000] {
+        let mut connection = front.connect()?;
+        let field = format!("X-Long: {}\r\n\r\n", "x".repeat(bytes));
+        let long = request("/cold").replace("\r\n\r\n", &format!("\r\n{field}"));
+        connection.send([request("/hot"), long].concat().as_bytes())?;
+        assert_eq!(connection.receive(true)?.body, hot, "{bytes}");
+        assert_eq!(connection.receive(true)?.body, cold, "{bytes}");
+    }
+    let totals = live.sample()?.totals();
+    assert_eq!((totals.requests, totals.handed_off, totals.handoffs_failed), (3, 3, 0));
+    check_books(&totals);
     Ok(())
 }
 

@@ -158,15 +158,18 @@ fn a_connection_that_the_kernel_has_is_not_asked_about_again() {
 
 #[test]
 fn packets_behind_the_first_pass_with_it_and_not_without_it() {
-    for (known, is_first, since_ms, expected) in [
-        (Known::Connection, false, 9999, Seat::Taken),
-        (Known::Listener, true, 9999, Seat::Offered),
-        (Known::Listener, false, 0, Seat::Offered),
-        (Known::Listener, false, BATCH_MS + 1, Seat::Early),
-        (Known::Nothing, true, 0, Seat::Withdrawn),
-        (Known::Nothing, false, 9999, Seat::Withdrawn),
+    for (known, is_first, repeats, since_ms, expected) in [
+        (Known::Connection, false, false, 9999, Seat::Taken),
+        (Known::Connection, false, true, 0, Seat::Taken),
+        (Known::Listener, true, false, 9999, Seat::Offered),
+        (Known::Listener, false, false, 0, Seat::Offered),
+        (Known::Listener, false, false, BATCH_MS + 1, Seat::Early),
+        (Known::Listener, false, true, 0, Seat::Told),
+        (Known::Nothing, true, false, 0, Seat::Withdrawn),
+        (Known::Nothing, false, false, 9999, Seat::Withdrawn),
     ] {
-        assert_eq!(seat(known, is_first, since_ms), expected, "{known:?} {is_first} {since_ms}");
+        let seat = seat(known, is_first, repeats, since_ms);
+        assert_eq!(seat, expected, "{known:?} {is_first} {repeats} {since_ms}");
     }
 }
 

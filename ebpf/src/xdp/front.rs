@@ -5,6 +5,7 @@ use aya_ebpf::bindings::xdp_md;
 use zeroserve_ebpf::{
     ownership::{self, Decision, Handed, Known, Seat},
     transport::{BACKLOG, READING},
+    wire::{sequence::after, tcp::ACK},
 };
 use zeroserve_shared::{
     flow::{Flow, HANDED, SEATED},
@@ -13,7 +14,9 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    backlog, connection, sockets,
+    backlog, compose, connection,
+    ingress::reply_bare,
+    sockets,
     stage::{Ending, Ingress, run, run_on},
 };
 
@@ -78,7 +81,7 @@ pub(super) fn settle(ingress: &mut Ingress<'_>, flow: &mut Flow, decision: Decis
     if flow.flags & BACKLOG != 0 {
         backlog::forget(ingress, flow);
     }
-    if decision == Decision::Awaited {
+    if decision == Decision::Awaited && !is_composed(ingress, flow) {
         // Told where the server's part begins, the client will send no more than that.
         return connection::close_or_acknowledge(ingress, flow);
     }
@@ -86,6 +89,14 @@ pub(super) fn settle(ingress: &mut Ingress<'_>, flow: &mut Flow, decision: Decis
     flow.form = 0;
     flow.progress_ms = ingress.scratch.tick.now_ms;
     Ending::of(Reason::HandedOff)
+}
+
+/// Whether the packet brings by now what had been kept, so that the connection can go with it.
+#[inline(always)]
+fn is_composed(ingress: &Ingress<'_>, flow: &mut Flow) -> bool {
+    ingress.scratch.from_backlog != 0
+        && Ending(compose::zeroserve_compose(ingress.context, flow))
+            == Ending::of(Reason::HandedOff)
 }
 
 /// Handles a packet of a flow that has been handed off: [`Ending::OURS`] if it is not any more.
@@ -113,12 +124,17 @@ fn ask(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     let segment = &ingress.scratch.segment;
     let is_first = ownership::is_in_place(flow, segment.sequence, segment.acknowledgment)
         && segment.payload_bytes > 0;
+    let repeats = segment.payload_bytes > 0 && after(flow.receive_next, segment.sequence);
     let now_ms = ingress.scratch.tick.now_ms;
-    match ownership::seat(known, is_first, now_ms.wrapping_sub(flow.progress_ms)) {
+    match ownership::seat(known, is_first, repeats, now_ms.wrapping_sub(flow.progress_ms)) {
         Seat::Taken => flow.window_shift |= SEATED,
         Seat::Offered if is_first => flow.progress_ms = now_ms,
         Seat::Offered => {}
         Seat::Early => return Ending::of(Reason::HandoffEarly),
+        Seat::Told => {
+            flow.acknowledged = flow.receive_next;
+            return reply_bare(ingress, flow.send_next, flow.receive_next, ACK);
+        }
         Seat::Withdrawn => {
             flow.window_shift &= !HANDED;
             return Ending::OURS;

@@ -32,6 +32,7 @@ mod answer;
 mod backlog;
 mod burst;
 mod clock;
+mod compose;
 mod connection;
 mod early;
 mod egress;
