@@ -15,7 +15,7 @@ pub mod islands;
 #[cfg(test)]
 mod tests;
 
-use zeroserve_shared::load::{Connection, EMPTY_HASH, Fault, ISLANDS, Island, habit, state};
+use zeroserve_shared::load::{Connection, EMPTY_HASH, Fault, Island, habit, state};
 
 use crate::{
     load::islands::{join, remember},
@@ -23,6 +23,7 @@ use crate::{
         sequence::{after, distance},
         tcp::{ACK, FIN, PSH, RST, SYN},
     },
+    words,
 };
 
 /// Segments that are acknowledged together (RFC 9293 section 3.8.6.3: at least every second).
@@ -70,6 +71,10 @@ pub enum Step {
     Open,
     /// Reset what the server takes for the connection; the next SYN opens it.
     Refuse,
+    /// Send again what has not been answered.
+    Repeat,
+    /// Reset the connection.
+    GiveUp,
     /// Give up the connection.
     Fail(Fault),
 }
@@ -97,6 +102,11 @@ pub struct Departure {
     pub flags: u8,
     /// Whether the connection's request is its payload.
     pub asks: bool,
+}
+
+impl Departure {
+    /// Nothing yet.
+    pub const NONE: Self = Self { sequence: 0, flags: 0, asks: false };
 }
 
 /// Judges a segment by its numbers.
@@ -248,11 +258,12 @@ pub fn open(connection: &mut Connection, tuple: u32, now_ns: u64) -> Departure {
     connection.receive_next = 0;
     connection.began_ns = now_ns;
     connection.unacknowledged = 0;
-    connection.islands = [Island::NONE; ISLANDS];
+    // The compiler would call its own `memset`, which goes byte by byte.
+    words::clear(&mut connection.islands);
     Departure { sequence: initial, flags: SYN, asks: false }
 }
 
-/// Sends a request of so many bytes.
+/// Sends a request of so many bytes. `now_ns` is zero where its time is not taken.
 #[inline(always)]
 pub fn ask(
     connection: &mut Connection,

@@ -14,7 +14,7 @@ pub const REFERENCE_PROGRAM: &str = "zeroserve_reference";
 pub const SETTINGS: &str = "SETTINGS";
 /// Array of [`Target`].
 pub const TARGETS: &str = "TARGETS";
-/// Array of indices into `TARGETS`, [`CHOICES_COUNT`] of them: what is asked for, in random order.
+/// Array of choices, [`CHOICES_COUNT`] of them: what is asked for, in random order. See [`choice`].
 pub const CHOICES: &str = "CHOICES";
 /// Array of [`Connection`], by slot.
 pub const CONNECTIONS: &str = "CONNECTIONS";
@@ -29,6 +29,18 @@ pub const MAX_SLOTS: u32 = 1 << 17;
 pub const MAX_TARGETS: u32 = 1 << 14;
 /// How many choices there are; a power of two.
 pub const CHOICES_COUNT: u32 = 1 << 16;
+
+/// What a choice says beside the index of its target. Which requests are marked is as random as what is
+/// asked for: were it every eighth, the same few connections would have it, always at the same
+/// place among those that are answered together.
+pub mod choice {
+    /// The bits of the index.
+    pub const TARGET: u32 = super::MAX_TARGETS - 1;
+    /// How long it takes is noted.
+    pub const IS_TIMED: u32 = 1 << 31;
+    /// The response is checked to its last byte.
+    pub const IS_CHECKED: u32 = 1 << 30;
+}
 
 /// Bits of a tuple: six choose the client's address, fifteen its port.
 pub const TUPLE_BITS: u32 = 21;
@@ -49,17 +61,15 @@ pub const REQUEST_BYTES: usize = 192;
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 pub struct Settings {
-    /// What every frame that is sent begins with, behind two bytes that are not sent: the server's
-    /// hardware address, the client's, the EtherType of IPv4.
-    pub link: [u32; 4],
+    /// What every frame that is sent begins with: the hardware addresses of server and client, the
+    /// EtherType of IPv4, and IP's first two bytes.
+    pub front: [u64; 2],
     /// The server's address.
     pub server: [u8; 4],
     /// The client's first address. Its lower [`ADDRESS_BITS`] are zero.
     pub client: [u8; 4],
     /// The number of slots less one; the number is a power of two.
     pub slot_mask: u32,
-    /// One response in so many is checked to its last byte: a power of two less one.
-    pub sample_mask: u32,
     /// The tuple of the first slot's first connection. The bits of the slot are zero. Another for
     /// each load, so that what the server remembers of the last one is not in the way.
     pub first_tuple: u32,
@@ -75,7 +85,22 @@ pub struct Settings {
     pub closes: u8,
 }
 
-const _: () = crate::size_is::<Settings, 44>();
+const _: () = crate::size_is::<Settings, 40>();
+
+/// EtherType of IPv4.
+pub const IPV4: u16 = 0x0800;
+/// IP's first two bytes: version 4, a header of five words; type of service and ECN are zero.
+pub const VERSION_AND_SERVICE: u16 = 0x4500;
+
+/// [`Settings::front`], with the hardware addresses of server and client.
+pub fn front([server, client]: [[u8; 6]; 2]) -> [u64; 2] {
+    let mut bytes = [0u8; 16];
+    bytes[..6].copy_from_slice(&server);
+    bytes[6..12].copy_from_slice(&client);
+    bytes[12..14].copy_from_slice(&IPV4.to_be_bytes());
+    bytes[14..].copy_from_slice(&VERSION_AND_SERVICE.to_be_bytes());
+    zerocopy::transmute!(bytes)
+}
 
 /// A request and what must come back.
 #[repr(C)]
@@ -156,7 +181,8 @@ pub mod habit {
 )]
 pub struct Connection {
     /// When the exchange began whose time is taken, nanoseconds of `CLOCK_MONOTONIC`: when the
-    /// request was first sent, or the SYN where each request has a connection of its own.
+    /// request was first sent, or the SYN where each request has a connection of its own. Zero
+    /// where it is not taken.
     pub began_ns: u64,
     /// [`hash`] of what has come of the body, if `samples`.
     pub hash: u64,
@@ -316,8 +342,19 @@ pub type Histogram = [u64; BUCKETS];
 pub const fn bucket(latency_ns: u64) -> u32 {
     const LONGEST_NS: u64 = (1 << LATENCY_BITS) - 1;
     let latency_ns = if latency_ns > LONGEST_NS { LONGEST_NS } else { latency_ns };
-    let bits = 64 - (latency_ns | 1).leading_zeros();
-    let shift = if bits > STEP_BITS + 1 { bits - STEP_BITS - 1 } else { 0 };
+    // How many bits there are beyond those of a step, halving what may be left of them: BPF has no
+    // instruction that counts zeros.
+    let mut left = latency_ns >> (STEP_BITS + 1);
+    let mut shift = 0;
+    let mut half = 16;
+    while half > 0 {
+        if left >> half != 0 {
+            left >>= half;
+            shift += half;
+        }
+        half /= 2;
+    }
+    shift += left as u32;
     (shift << STEP_BITS) + (latency_ns >> shift) as u32
 }
 

@@ -24,7 +24,8 @@ fn plan(path: &str, body: Option<Vec<u8>>) -> Plan {
         flood: 0,
         idle: 0,
         closes: false,
-        sample_every: 1,
+        checked_every: 1,
+        timed_every: 1,
         client_cpu: 0,
         server_cpu: 0,
     }

@@ -18,6 +18,9 @@ use crate::{
 /// How long the load runs before it is measured.
 const WARM_UP: Duration = Duration::from_millis(300);
 
+/// One request in so many has its time taken where they are as many as can be.
+pub const TIMED_EVERY: u32 = 8;
+
 /// What is asked for, and how.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -119,7 +122,8 @@ fn plan(stage: &Stage, options: &Options) -> Result<Plan> {
         flood: 0,
         idle: 0,
         closes: options.new_connections,
-        sample_every: 64,
+        checked_every: 64,
+        timed_every: if options.rate.is_some() { 1 } else { TIMED_EVERY },
         client_cpu: options.client_cpu.unwrap_or(0),
         server_cpu: options.server_cpu.unwrap_or(usize::from(cpus > 1)),
     })
@@ -163,6 +167,11 @@ fn print(measured: &Measured, plan: &Plan) {
         plan.server_cpu
     );
     println!(
+        "client     {:.0} ns of CPU for each request, on CPU {}",
+        measured.client_ns_per_request(),
+        plan.client_cpu
+    );
+    println!(
         "network    {} sent again, {} segments beyond a gap, {} requests not sent",
         tally.repeats, tally.gaps, tally.misses
     );
@@ -192,6 +201,7 @@ fn json(measured: &Measured, plan: &Plan) -> serde_json::Value {
             "p99.99": quantile_us(measured, 0.9999),
         },
         "server_cpu_ns_per_request": measured.server_ns_per_request(),
+        "client_cpu_ns_per_request": measured.client_ns_per_request(),
         "repeats": tally.repeats,
         "gaps": tally.gaps,
         "misses": tally.misses,

@@ -1,31 +1,26 @@
 //! A running load: begins, is measured, ends.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     ops::Range,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow, bail, ensure};
-use zeroserve_shared::load::{
-    ADDRESS_BITS, CHOICES_COUNT, Connection, Fault, MAX_SLOTS, Settings, TUPLE_BITS, Tally, order,
-    state,
-};
+use anyhow::{Result, bail, ensure};
+use zeroserve_shared::load::{ADDRESS_BITS, Connection, Fault, MAX_SLOTS, Tally, order, state};
 
 use super::{
     latency::Latency,
     orders::Orders,
-    target::{self, Request},
+    plan::{self, Plan},
+    target,
     threads::{self, Thread},
 };
 use crate::{
     kernel::{Generator, PassThrough},
     net::{PrivateNetwork, neighbours, veth::SERVER_ADDRESS},
 };
-
-/// The first address of the clients. They are all on the client's end, but nobody has them.
-const CLIENTS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 128);
 
 /// How often connections are looked after.
 const TICK: Duration = Duration::from_millis(50);
@@ -41,34 +36,6 @@ const ORDERS_AT_ONCE: usize = 64;
 const OPENED_AT_ONCE: usize = 64;
 /// How long a load may take to open all its connections.
 const OPENING: Duration = Duration::from_secs(120);
-
-/// What is to be done to the server.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Where it listens.
-    pub port: u16,
-    /// What is asked for.
-    pub requests: Vec<Request>,
-    /// In what order: indices of `requests`. They are repeated over and over.
-    pub choices: Vec<u32>,
-    /// How many connections ask at the same time.
-    pub connections: u32,
-    /// How many requests are sent in a second; none for as many as are answered. Connections take
-    /// turns; a request whose connection is busy is not sent, but counted.
-    pub rate: Option<u32>,
-    /// How many further connections only ever send SYNs, the next as soon as one is answered.
-    pub flood: u32,
-    /// How many further connections ask once and then stay idle.
-    pub idle: u32,
-    /// Whether each request has a connection of its own.
-    pub closes: bool,
-    /// One response in so many, a power of two, is checked to its last byte.
-    pub sample_every: u32,
-    /// The CPU that the client runs on.
-    pub client_cpu: usize,
-    /// The CPU that the server runs on.
-    pub server_cpu: usize,
-}
 
 /// What happened while it was watched.
 #[derive(Clone, Debug)]
@@ -95,6 +62,11 @@ impl Measured {
     /// CPU time of the server's side for each request, in nanoseconds.
     pub fn server_ns_per_request(&self) -> f64 {
         self.server.as_nanos() as f64 / self.tally.responses.max(1) as f64
+    }
+
+    /// CPU time of the client's packets for each request, in nanoseconds.
+    pub fn client_ns_per_request(&self) -> f64 {
+        self.client.as_nanos() as f64 / self.tally.responses.max(1) as f64
     }
 
     /// What went wrong, if anything: how often, and what.
@@ -152,15 +124,9 @@ impl Driver {
             network.veth.pass_through = Some(program);
         }
         let targets = network.client.run(|| target::learn(address, requests, closes))??;
-        let choices: Vec<u32> =
-            plan.choices.iter().copied().cycle().take(CHOICES_COUNT as usize).collect();
-        ensure!(
-            choices.len() == CHOICES_COUNT as usize
-                && choices.iter().all(|choice| (*choice as usize) < targets.len()),
-            "every choice is one of the requests"
-        );
-        let link = neighbours::introduce(network, CLIENTS, 32 - ADDRESS_BITS as u8)?;
-        let settings = settings(plan, link, slots)?;
+        let choices = plan::choices(plan, targets.len())?;
+        let link = neighbours::introduce(network, plan::CLIENTS, 32 - ADDRESS_BITS as u8)?;
+        let settings = plan::settings(plan, link, slots)?;
         network.veth.pass_through = None;
         let generator =
             network.client.run(|| Generator::attach(if_index, settings, &targets, &choices))??;
@@ -343,27 +309,6 @@ impl Watched {
         self.patience += self.patience.min(1 << 10);
         true
     }
-}
-
-fn settings(plan: &Plan, link: [[u8; 6]; 2], slots: u32) -> Result<Settings> {
-    let random = getrandom::u32().map_err(|error| anyhow!("no random numbers: {error}"))?;
-    // Two bytes in front, so that the words lie as the program writes them.
-    let mut header = [0u8; 16];
-    header[2..14].copy_from_slice(link.as_flattened());
-    header[14..].copy_from_slice(&0x0800u16.to_be_bytes());
-    Ok(Settings {
-        link: zerocopy::transmute!(header),
-        server: SERVER_ADDRESS.octets(),
-        client: CLIENTS.octets(),
-        slot_mask: slots - 1,
-        sample_mask: plan.sample_every.next_power_of_two() - 1,
-        first_tuple: random & ((1 << TUPLE_BITS) - 1) & !(slots - 1),
-        port: plan.port,
-        mss: 1460,
-        window: u16::MAX,
-        window_shift: 0,
-        closes: u8::from(plan.closes),
-    })
 }
 
 fn difference(later: &Tally, earlier: &Tally) -> Tally {

@@ -11,6 +11,7 @@
 //! | [`driver`] | a running load: begins, is measured, ends |
 //! | [`latency`] | quantiles of a histogram |
 //! | `orders` | the frames by which the program is told what to do |
+//! | [`plan`] | what is to be done, and how the program is told |
 //! | [`target`] | a request, and what the server answers to it |
 //! | [`threads`] | on which CPUs packets are processed, and how long that takes |
 
@@ -19,9 +20,11 @@ pub mod command;
 pub mod driver;
 pub mod latency;
 mod orders;
+pub mod plan;
 pub mod target;
 pub mod threads;
 
 pub use background::Background;
-pub use driver::{Driver, Measured, Plan};
+pub use driver::{Driver, Measured};
+pub use plan::Plan;
 pub use target::{Expected, Request};

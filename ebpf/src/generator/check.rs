@@ -2,7 +2,8 @@
 //! response, and each byte of the body of some.
 
 use aya_ebpf::bindings::xdp_md;
-use zeroserve_shared::load::{Connection, Fault, Target, hash_byte};
+use zeroserve_ebpf::words;
+use zeroserve_shared::load::{Connection, Fault, STATUS_BYTES, Target, hash_byte};
 
 use crate::{
     maps::{BUFFER_BYTES, SCRATCH},
@@ -11,9 +12,6 @@ use crate::{
 
 /// What a head ends with.
 const BLANK_LINE: u32 = u32::from_be_bytes(*b"\r\n\r\n");
-
-/// Bytes of [`BLANK_LINE`].
-const BLANK_LINE_BYTES: u32 = 4;
 
 /// Checks the first segment of a response, whose `bytes` lie at `offset` in the frame, and finds
 /// out how long the response is.
@@ -25,23 +23,16 @@ pub(crate) fn head(
     offset: u32,
     bytes: u32,
 ) -> Result<(), Fault> {
-    let mut status = [0u32; 3];
-    if !packet.read_into(offset, &mut status) {
+    // The two words overlap.
+    let (Some(first), Some(second)) = (packet.word(offset), packet.word(offset + 4)) else {
         return Err(Fault::Head);
-    }
-    let mut index = 0;
-    while index < status.len() {
-        let at = index * 4;
-        let expected = u32::from_ne_bytes([
-            target.status[at],
-            target.status[at + 1],
-            target.status[at + 2],
-            target.status[at + 3],
-        ]);
-        if status[index] != expected {
-            return Err(Fault::Status);
-        }
-        index += 1;
+    };
+    const { assert!(STATUS_BYTES == 12) };
+    let status = target.status.as_ptr();
+    // SAFETY: both words lie in the twelve bytes.
+    let expected = unsafe { (words::load(status), words::load(status.add(4))) };
+    if first != expected.0 || second != expected.1 {
+        return Err(Fault::Status);
     }
     let mut head_bytes = target.head_bytes;
     if !ends_head(packet, offset, bytes, head_bytes) {
@@ -58,11 +49,11 @@ pub(crate) fn head(
 /// Whether a head of so many bytes ends with a blank line.
 #[inline(always)]
 fn ends_head(packet: Packet, offset: u32, bytes: u32, head_bytes: u32) -> bool {
-    let mut end = 0u32;
-    head_bytes >= BLANK_LINE_BYTES
+    head_bytes > STATUS_BYTES as u32
         && head_bytes <= bytes
-        && packet.read_into(offset + head_bytes - BLANK_LINE_BYTES, &mut end)
-        && end == BLANK_LINE.to_be()
+        && packet
+            .word(offset + head_bytes - 8)
+            .is_some_and(|word| (word >> 32) as u32 == BLANK_LINE.to_be())
 }
 
 /// How many bytes the head has that begins at `offset`; zero if it does not end in this frame. A

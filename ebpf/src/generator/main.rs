@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `maps` | declares the maps |
 //! | `check` | compares what comes with what is expected |
+//! | `direct` | reads and writes the frame through packet pointers |
 //! | `program` | the XDP program: orders and segments in, segments out |
 //! | `reference` | always does the same, for microbenchmarks |
 //! | `send` | writes a segment into the frame that came |
@@ -17,6 +18,8 @@
 
 #[cfg(target_arch = "bpf")]
 mod check;
+#[cfg(target_arch = "bpf")]
+mod direct;
 #[cfg(target_arch = "bpf")]
 mod maps;
 #[cfg(target_arch = "bpf")]

@@ -4,7 +4,7 @@ use aya_ebpf::{
     btf_maps::{Array, PerCpuArray},
     macros::btf_map,
 };
-use zeroserve_ebpf::load::frame::Frame;
+use zeroserve_ebpf::load::frame::Options;
 use zeroserve_shared::load::{
     CHOICES_COUNT, Connection, Histogram, MAX_SLOTS, MAX_TARGETS, Settings as LoadSettings, Tally,
     Target,
@@ -38,8 +38,8 @@ pub(crate) const BUFFER_BYTES: usize = 2048;
 /// on its CPU.
 #[repr(C, align(8))]
 pub(crate) struct Scratch {
-    /// The headers, as they came and as they are sent.
-    pub(crate) frame: Frame,
+    /// TCP's options, as they are sent.
+    pub(crate) options: Options,
     /// A payload.
     pub(crate) buffer: [u8; BUFFER_BYTES],
 }

@@ -10,12 +10,12 @@ use zeroserve_ebpf::{
     bounds::opaque,
     load::{
         self, Arrival, Departure, Place, Step,
-        frame::{FRONT_BYTES, Frame, HEADER_BYTES, Kind},
+        frame::{Kind, RECEIVED_AT, Received},
     },
 };
 use zeroserve_shared::load::{
-    BUCKETS, CHOICES_COUNT, Connection, Fault, Settings, TUPLE_BITS, Tally, Target, bucket, habit,
-    order, state,
+    BUCKETS, CHOICES_COUNT, Connection, Fault, Settings, TUPLE_BITS, Tally, Target, bucket, choice,
+    habit, order, state,
 };
 
 use crate::{
@@ -30,7 +30,7 @@ struct Client<'a> {
     packet: Packet,
     settings: &'a Settings,
     tally: &'a mut Tally,
-    frame: &'a mut Frame,
+    received: Received,
     /// The time, once it has been asked for: reading the clock costs as much as all else here.
     now_ns: u64,
 }
@@ -38,34 +38,32 @@ struct Client<'a> {
 /// Entered for every packet that the client's end receives.
 #[xdp]
 pub(crate) fn zeroserve_load(context: XdpContext) -> u32 {
-    let (Some(settings), Some(tally), Some(scratch)) =
-        (SETTINGS.get(0), TALLY.get_ptr_mut(0), SCRATCH.get_ptr_mut(0))
-    else {
+    let packet = Packet::new(context.ctx);
+    let Some(words) = packet.header_words(RECEIVED_AT) else {
+        return XDP_PASS;
+    };
+    let (Some(settings), Some(tally)) = (SETTINGS.get(0), TALLY.get_ptr_mut(0)) else {
         return XDP_ABORTED;
     };
-    // SAFETY: both elements are this CPU's own, and no two of these references overlap.
-    let (tally, frame) = unsafe { (&mut *tally, &mut (*scratch).frame) };
-    let packet = Packet::new(context.ctx);
-    // SAFETY: the frame has room for that many bytes behind its front.
-    let read = unsafe { packet.read_to(0, frame.bytes(), u64::from(HEADER_BYTES)) };
-    const { assert!(FRONT_BYTES + HEADER_BYTES as usize <= size_of::<Frame>()) };
-    if !read {
-        return XDP_PASS;
-    }
-    let mut client = Client { packet, settings, tally, frame, now_ns: 0 };
-    match client.frame.kind(client.settings) {
-        Kind::Order(what, slot) => client.obey(what, slot),
-        Kind::Segment(tuple) => client.receive(tuple),
-        Kind::Other => XDP_PASS,
-    }
-}
-
-#[inline(always)]
-fn connection_at(slot: u32) -> Option<&'static mut Connection> {
-    let connection = CONNECTIONS.get_ptr_mut(slot)?;
+    // SAFETY: the element is this CPU's own, and nothing else refers to it during this call.
+    let tally = unsafe { &mut *tally };
+    let mut client = Client { packet, settings, tally, received: Received(words), now_ns: 0 };
+    let (slot, ordered) = match client.received.kind(settings) {
+        Kind::Order(what, slot) => (slot, Some(what)),
+        Kind::Segment(tuple) => (tuple, None),
+        Kind::Other => return XDP_PASS,
+    };
+    let Some(connection) = CONNECTIONS.get_ptr_mut(slot & settings.slot_mask) else {
+        return XDP_DROP;
+    };
     // SAFETY: the interface has one queue, so programs run one after the other, and each looks up
     // one connection.
-    Some(unsafe { &mut *connection })
+    let connection = unsafe { &mut *connection };
+    let step = match ordered {
+        Some(what) => client.obey(connection, what, slot),
+        None => client.receive(connection, slot),
+    };
+    client.take(connection, step)
 }
 
 impl Client<'_> {
@@ -79,10 +77,7 @@ impl Client<'_> {
     }
 
     #[inline(always)]
-    fn obey(&mut self, what: u32, slot: u32) -> u32 {
-        let Some(connection) = connection_at(slot) else {
-            return XDP_DROP;
-        };
+    fn obey(&mut self, connection: &mut Connection, what: u32, slot: u32) -> Step {
         match (what, connection.state) {
             (order::OPEN_STEADY | order::OPEN_ORDERED | order::OPEN_FLOOD, state::CLOSED) => {
                 connection.habit = match what {
@@ -93,56 +88,31 @@ impl Client<'_> {
                 if connection.tuple == 0 {
                     connection.tuple = self.settings.first_tuple | slot;
                 }
-                self.take(connection, Step::Open)
+                Step::Open
             }
-            (order::ASK, state::IDLE) => self.take(connection, Step::Ask),
+            (order::ASK, state::IDLE) => Step::Ask,
             (order::ASK, _) => {
                 self.tally.misses += 1;
-                XDP_DROP
+                Step::Nothing
             }
             (order::REST, _) => {
                 connection.habit = habit::ORDERED;
-                XDP_DROP
+                Step::Nothing
             }
-            (order::REPEAT, _) => self.repeat(connection),
-            (order::RESET, _) if connection.tuple != 0 => self.give_up(connection),
-            _ => XDP_DROP,
+            (order::REPEAT, _) => Step::Repeat,
+            (order::RESET, _) if connection.tuple != 0 => Step::GiveUp,
+            _ => Step::Nothing,
         }
     }
 
     #[inline(always)]
-    fn repeat(&mut self, connection: &mut Connection) -> u32 {
-        let Some(target) = TARGETS.get(connection.target) else {
-            return XDP_DROP;
-        };
-        let Some(departure) = load::repeat(connection, target.request_bytes) else {
-            return XDP_DROP;
-        };
-        self.tally.repeats += 1;
-        self.send(connection, &departure, target)
-    }
-
-    #[inline(always)]
-    fn give_up(&mut self, connection: &mut Connection) -> u32 {
-        let Some(target) = TARGETS.get(connection.target) else {
-            return XDP_DROP;
-        };
-        let departure = load::give_up(connection);
-        self.send(connection, &departure, target)
-    }
-
-    #[inline(always)]
-    fn receive(&mut self, tuple: u32) -> u32 {
+    fn receive(&mut self, connection: &mut Connection, tuple: u32) -> Step {
         self.tally.segments_in += 1;
-        let Some(connection) = connection_at(tuple & self.settings.slot_mask) else {
-            return XDP_DROP;
-        };
         if connection.tuple != tuple || connection.state == state::CLOSED {
             self.tally.strays += 1;
-            return XDP_DROP;
+            return Step::Nothing;
         }
-        let arrival = self.frame.arrival();
-        let payload_offset = 34 + self.frame.tcp_header_bytes();
+        let arrival = self.received.arrival();
         let was_opening = connection.state == state::OPENING;
         let step = match load::receive(connection, &arrival) {
             Place::Judged(step) => step,
@@ -155,15 +125,15 @@ impl Client<'_> {
                 Step::Acknowledge
             }
             Place::Next(known) => {
-                let (offset, bytes) = (payload_offset + known, arrival.payload_bytes - known);
-                self.read(connection, &arrival, offset, bytes)
+                let offset = 34 + self.received.tcp_header_bytes() + known;
+                self.read(connection, &arrival, offset, arrival.payload_bytes - known)
             }
         };
         if was_opening {
             self.tally.connections += u64::from(matches!(step, Step::Ask));
             self.tally.floods += u64::from(matches!(step, Step::Open));
         }
-        self.take(connection, step)
+        step
     }
 
     /// Takes the next bytes of the response, which lie at `offset` in the frame.
@@ -206,50 +176,71 @@ impl Client<'_> {
         }
         self.tally.responses += 1;
         self.tally.response_bytes += u64::from(connection.response_bytes);
-        note_latency(self.now_ns().wrapping_sub(connection.began_ns));
+        if connection.began_ns != 0 {
+            note_latency(self.now_ns().wrapping_sub(connection.began_ns));
+        }
         load::complete(connection, arrival, self.settings.closes != 0)
     }
 
+    /// Does what a segment or an order leads to.
     #[inline(always)]
     fn take(&mut self, connection: &mut Connection, step: Step) -> u32 {
+        let mut begins_ns = 0;
         let departure = match step {
             Step::Nothing => return XDP_DROP,
             Step::Fail(fault) => return self.fail(connection, fault),
             Step::Acknowledge => load::acknowledge(connection),
-            Step::Refuse => load::refuse(&self.frame.arrival()),
+            Step::Refuse => load::refuse(&self.received.arrival()),
             Step::Finish => load::close(connection),
+            Step::GiveUp => load::give_up(connection),
             Step::Open => {
                 let next = connection.tuple.wrapping_add(self.settings.slot_mask).wrapping_add(1);
                 load::open(connection, next & ((1 << TUPLE_BITS) - 1), self.now_ns())
             }
-            Step::Ask => return self.ask(connection),
+            Step::Ask => {
+                let number = self.tally.requests;
+                self.tally.requests += 1;
+                let Some(chosen) = CHOICES.get(number as u32 & (CHOICES_COUNT - 1)) else {
+                    return XDP_DROP;
+                };
+                connection.target = *chosen & choice::TARGET;
+                connection.samples = u8::from(*chosen & choice::IS_CHECKED != 0);
+                if *chosen & choice::IS_TIMED != 0 {
+                    begins_ns = self.now_ns();
+                }
+                // The rest needs the target.
+                Departure::NONE
+            }
+            Step::Repeat => Departure::NONE,
         };
         let Some(target) = TARGETS.get(connection.target) else {
             return XDP_DROP;
         };
-        self.send(connection, &departure, target)
-    }
-
-    #[inline(always)]
-    fn ask(&mut self, connection: &mut Connection) -> u32 {
-        let number = self.tally.requests;
-        self.tally.requests += 1;
-        let Some(choice) = CHOICES.get(number as u32 & (CHOICES_COUNT - 1)) else {
-            return XDP_DROP;
+        let departure = match step {
+            Step::Ask => {
+                let closes = self.settings.closes != 0;
+                load::ask(connection, target.request_bytes, closes, begins_ns)
+            }
+            Step::Repeat => match load::repeat(connection, target.request_bytes) {
+                Some(departure) => {
+                    self.tally.repeats += 1;
+                    departure
+                }
+                None => return XDP_DROP,
+            },
+            _ => departure,
         };
-        let Some(target) = TARGETS.get(*choice) else {
-            return XDP_DROP;
-        };
-        connection.target = *choice;
-        connection.samples = u8::from(number as u32 & self.settings.sample_mask == 0);
-        let closes = self.settings.closes != 0;
-        let departure = load::ask(connection, target.request_bytes, closes, self.now_ns());
         self.send(connection, &departure, target)
     }
 
     #[inline(always)]
     fn send(&mut self, connection: &mut Connection, departure: &Departure, target: &Target) -> u32 {
-        match send::write(self.packet, self.settings, connection, departure, target, self.frame) {
+        let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
+            return XDP_ABORTED;
+        };
+        // SAFETY: the element is this CPU's own, and nothing else refers to its options.
+        let options = unsafe { &mut (*scratch).options };
+        match send::write(self.packet, self.settings, connection, departure, target, options) {
             Ok(()) => {
                 self.tally.segments_out += 1;
                 XDP_TX

@@ -4,10 +4,10 @@ use zeroserve_ebpf::{
     bounds::opaque,
     load::{
         Departure,
-        frame::{Frame, HEADER_BYTES, MAX_OPTION_BYTES},
+        frame::{self, HEADER_BYTES, MAX_OPTION_BYTES, Options, SENT_AT},
     },
 };
-use zeroserve_shared::load::{Connection, Fault, REQUEST_BYTES, Settings, Target};
+use zeroserve_shared::load::{Connection, Fault, Settings, Target};
 
 use crate::packet::{Packet, bounded};
 
@@ -19,31 +19,26 @@ pub(crate) fn write(
     connection: &Connection,
     departure: &Departure,
     target: &Target,
-    frame: &mut Frame,
+    options: &mut Options,
 ) -> Result<(), Fault> {
     let payload = if departure.asks { (target.request_bytes, target.request_sum) } else { (0, 0) };
     let (tuple, acknowledgment) = (connection.tuple, connection.receive_next);
-    let islands = &connection.islands;
-    let headers = frame.write(settings, tuple, departure, acknowledgment, islands, payload);
-    if !resize(packet, headers + payload.0) {
+    let added = frame::options(options, settings, departure, &connection.islands);
+    let headers = frame::headers(settings, tuple, departure, acknowledgment, added, payload);
+    let header_bytes = HEADER_BYTES + added.0;
+    if !resize(packet, header_bytes + payload.0) || !packet.write_header_words(SENT_AT, headers) {
         return Err(Fault::NoRoom);
     }
-    let Some(header_bytes) = bounded(headers, HEADER_BYTES + MAX_OPTION_BYTES) else {
-        return Err(Fault::NoRoom);
-    };
-    // SAFETY: the length is within the bounds of the frame's headers.
-    if !unsafe { packet.write_bytes(0, frame.bytes(), header_bytes) } {
+    if let Some(option_bytes) = bounded(added.0, MAX_OPTION_BYTES) {
+        // SAFETY: the length is within the bounds of the options.
+        if !unsafe { packet.write_bytes(HEADER_BYTES, options.as_ptr().cast(), option_bytes) } {
+            return Err(Fault::NoRoom);
+        }
+    }
+    if departure.asks && !packet.write_request(header_bytes, &target.request, payload.0) {
         return Err(Fault::NoRoom);
     }
-    let Some(request_bytes) = bounded(payload.0, REQUEST_BYTES as u32) else {
-        return Ok(());
-    };
-    // SAFETY: the length is within the bounds of the request.
-    if unsafe { packet.write_bytes(headers, target.request.as_ptr(), request_bytes) } {
-        Ok(())
-    } else {
-        Err(Fault::NoRoom)
-    }
+    Ok(())
 }
 
 /// Makes the frame so many bytes long: behind it, if there is room, which stays there for the next

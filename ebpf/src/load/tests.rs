@@ -1,9 +1,12 @@
 //! Dialogues between the client and a server, a line each.
 
-use zeroserve_shared::load::{ISLANDS, Island, PORT_BITS, Settings};
+use zerocopy::IntoBytes;
+use zeroserve_shared::load::{
+    ISLANDS, Island, ORDER_ETHER_TYPE, Order, PORT_BITS, Settings, front, order,
+};
 
 use super::{
-    frame::{Frame, HEADER_BYTES, Kind},
+    frame::{HEADER_BYTES, Kind, Options, RECEIVED_AT, Received, SENT_AT, headers, options},
     *,
 };
 
@@ -180,7 +183,7 @@ fn settings() -> Settings {
         mss: 1460,
         window: u16::MAX,
         window_shift: 3,
-        link: [0, 0, 0, u32::from_ne_bytes([0, 0, 8, 0])],
+        front: front([[2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]]),
         ..Settings::default()
     }
 }
@@ -195,46 +198,91 @@ fn folded(bytes: &[u8], pseudo: u64) -> u16 {
     sum as u16
 }
 
+/// The bytes of a segment's headers.
+fn wire(
+    settings: &Settings,
+    tuple: u32,
+    departure: &Departure,
+    acknowledgment: u32,
+    islands: &[Island; ISLANDS],
+) -> Vec<u8> {
+    let mut room = Options::default();
+    let added = options(&mut room, settings, departure, islands);
+    let words = headers(settings, tuple, departure, acknowledgment, added, (0, 0));
+    let mut bytes = vec![0; HEADER_BYTES as usize];
+    for (at, word) in SENT_AT.into_iter().zip(words) {
+        bytes[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+    }
+    let options = room.iter().flat_map(|word| word.to_ne_bytes());
+    bytes.extend(options.take(added.0 as usize));
+    bytes
+}
+
+/// What the program sees of a frame.
+fn received(bytes: &[u8]) -> Received {
+    Received(RECEIVED_AT.map(|at| {
+        u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("the word lies in the headers"))
+    }))
+}
+
 #[test]
 fn segments_have_sound_checksums_whatever_their_options() {
     let islands = [Island { start: 10, end: 20 }, Island { start: 30, end: 40 }, Island::NONE];
     let cases =
         [(SYN, [Island::NONE; ISLANDS], 12), (ACK, [Island::NONE; ISLANDS], 0), (ACK, islands, 20)];
     for (flags, islands, option_bytes) in cases {
-        let mut frame = Frame::EMPTY;
         let tuple = 3 << PORT_BITS | 77;
         let departure = Departure { sequence: 0x1234_5678, flags, asks: false };
-        let bytes = frame.write(&settings(), tuple, &departure, 99, &islands, (0, 0));
-        assert_eq!(bytes, HEADER_BYTES + option_bytes);
-        // SAFETY: so many bytes of the frame are there.
-        let wire = unsafe { std::slice::from_raw_parts(frame.bytes(), bytes as usize) };
+        let wire = wire(&settings(), tuple, &departure, 99, &islands);
+        assert_eq!(wire.len() as u32, HEADER_BYTES + option_bytes);
+        assert_eq!(wire[..14], [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
         let (ip, tcp) = wire[14..].split_at(20);
         assert_eq!(folded(ip, 0), 0xffff);
-        assert_eq!(u16::from_be_bytes([ip[2], ip[3]]), (bytes - 14) as u16);
+        assert_eq!(usize::from(u16::from_be_bytes([ip[2], ip[3]])), wire.len() - 14);
         assert_eq!(ip[12..20], [198, 18, 0, 131, 198, 18, 0, 1]);
         let pseudo = u64::from(folded(&ip[12..20], 0)) + 6 + tcp.len() as u64;
         assert_eq!(folded(tcp, pseudo), 0xffff);
         assert_eq!(u32::from(tcp[12] >> 4) * 4, 20 + option_bytes);
         assert_eq!(tcp[..4], [(32768_u16 + 77).to_be_bytes(), 8080_u16.to_be_bytes()].concat());
+        assert_eq!(tcp[4..12], [0x12, 0x34, 0x56, 0x78, 0, 0, 0, 99]);
+        assert_eq!((tcp[13], &tcp[14..16]), (flags, [0xff; 2].as_slice()));
     }
 }
 
 #[test]
-fn an_answer_is_told_from_what_is_for_others() {
+fn an_answer_is_told_from_what_is_for_others_and_read_as_it_was_written() {
     let settings = settings();
-    let mut frame = Frame::EMPTY;
     let tuple = 5 << PORT_BITS | 1234;
-    let departure = Departure { sequence: 1, flags: ACK, asks: false };
-    frame.write(&settings, tuple, &departure, 2, &[Island::NONE; ISLANDS], (0, 0));
-    assert_eq!(frame.kind(&settings), Kind::Other, "it comes from the client itself");
-    // SAFETY: all headers are there; addresses and ports change places.
-    let wire = unsafe { std::slice::from_raw_parts_mut(frame.bytes(), HEADER_BYTES as usize) };
+    let departure = Departure { sequence: 0x89ab_cdef, flags: ACK | PSH, asks: false };
+    let mut wire = wire(&settings, tuple, &departure, 0x1234_5678, &[Island::NONE; ISLANDS]);
+    let kind = received(&wire).kind(&settings);
+    assert_eq!(kind, Kind::Other, "it comes from the client itself");
     let (source, destination) = wire[26..34].split_at_mut(4);
     source.swap_with_slice(destination);
     let (source, destination) = wire[34..38].split_at_mut(2);
     source.swap_with_slice(destination);
+    wire[16..18].copy_from_slice(&(40_u16 + 700).to_be_bytes());
+    let frame = received(&wire);
     assert_eq!(frame.kind(&settings), Kind::Segment(tuple));
-    assert_eq!(frame.arrival().acknowledgment, 2);
+    assert_eq!(frame.tcp_header_bytes(), 20);
+    let arrival = frame.arrival();
+    assert_eq!((arrival.sequence, arrival.acknowledgment), (0x89ab_cdef, 0x1234_5678));
+    assert_eq!((arrival.payload_bytes, arrival.flags), (700, ACK | PSH));
     let elsewhere = Settings { server: [198, 18, 0, 3], ..settings };
     assert_eq!(frame.kind(&elsewhere), Kind::Other);
+    // IPv6, UDP, another port of the server, a port that is not the client's, another network.
+    for (at, byte) in [(12, 0x86), (23, 17), (35, 81), (36, 0x7f), (32, 1), (33, 2)] {
+        let mut other = wire.clone();
+        other[at] = byte;
+        assert_eq!(received(&other).kind(&settings), Kind::Other, "byte {at}");
+    }
+}
+
+#[test]
+fn an_order_is_read_as_it_was_written() {
+    let mut frame = vec![0; HEADER_BYTES as usize];
+    frame[12..14].copy_from_slice(&ORDER_ETHER_TYPE.to_be_bytes());
+    let order = Order { what: order::REST, slot: 0x0001_2345 };
+    frame[14..22].copy_from_slice(order.as_bytes());
+    assert_eq!(received(&frame).kind(&settings()), Kind::Order(order::REST, 0x0001_2345));
 }

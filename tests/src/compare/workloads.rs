@@ -155,7 +155,8 @@ impl Workload {
             flood: 0,
             idle: 0,
             closes: matches!(self.what, What::Connections(_)),
-            sample_every: 64,
+            checked_every: 64,
+            timed_every: if matches!(self.what, What::Half { .. }) { 1 } else { 8 },
             client_cpu: context.client_cpu,
             server_cpu: context.server_cpu,
         };
