@@ -26,9 +26,11 @@ use crate::{
 const TICK: Duration = Duration::from_millis(50);
 /// How often requests are sent where their rate is given.
 const PACE: Duration = Duration::from_micros(50);
-/// How many ticks nothing happens before something is sent again, at first: 200 ms, as Linux has
-/// it. Each time it doubles.
-const PATIENCE_TICKS: u32 = 4;
+/// How long nothing happens before something is sent again, at first: as Linux has it. Each time it
+/// doubles.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// How long the program has for a few orders: many times what it needs.
+const BREATH: Duration = Duration::from_micros(200);
 /// How many orders are sent before the program has had time for them: a quarter of what a veth
 /// pair queues.
 const ORDERS_AT_ONCE: usize = 64;
@@ -90,16 +92,18 @@ pub struct Driver {
     watched: Vec<Watched>,
     server: Vec<Thread>,
     client: Thread,
+    /// Whether server and client share a CPU.
+    is_one_cpu: bool,
 }
 
-/// A connection as of the last tick.
+/// A connection as it was when it was looked at last.
 #[derive(Clone, Copy, Default)]
 struct Watched {
     progress: (u32, u32, u32),
-    /// For how many ticks nothing has happened.
-    silent: u32,
-    /// When, in such ticks, something is sent again.
-    patience: u32,
+    /// Since when nothing has happened.
+    since: Option<Instant>,
+    /// For how long that may be before something is sent again.
+    patience: Duration,
 }
 
 impl Driver {
@@ -153,6 +157,7 @@ impl Driver {
             watched,
             server,
             client,
+            is_one_cpu: plan.client_cpu == plan.server_cpu,
         };
         driver.open()?;
         Ok(driver)
@@ -177,7 +182,7 @@ impl Driver {
                     bail!("not all connections could be opened: {tally:?}");
                 }
                 // Orders need no answer, so nothing tells when they have been obeyed.
-                thread::sleep(TICK / 50);
+                thread::sleep(BREATH);
             }
         }
         Ok(())
@@ -191,6 +196,7 @@ impl Driver {
     pub fn measure(&mut self, duration: Duration) -> Result<Measured> {
         let (tally, latency) = (self.generator.tally()?, self.generator.latency()?);
         let (server, client) = (self.server_time()?, self.client.run_time()?);
+        let _first = First::new(self)?;
         let began = Instant::now();
         let (mut asked, mut looked) = (0, Duration::ZERO);
         let obeyed = |tally: &Tally| tally.requests + tally.misses;
@@ -234,13 +240,15 @@ impl Driver {
         let (mut missing, mut sent) = (0, 0);
         for (slot, connection) in slots.zip(&connections) {
             let is_flood = (self.connections..self.connections + self.flood).contains(&slot);
+            let is_idle = slot >= self.connections + self.flood;
             // Of these some are being opened at any time.
             let reopens = self.closes || is_flood;
-            missing += match connection.state {
-                state::CLOSED => 1,
-                state::OPENING => usize::from(!reopens),
-                _ => 0,
-            };
+            missing += usize::from(match connection.state {
+                state::CLOSED => true,
+                state::OPENING => !reopens,
+                state::IDLE => false,
+                _ => is_idle,
+            });
             let what = if connection.state == state::CLOSED {
                 self.opening(slot)
             } else if self.watched[slot as usize].is_overdue(connection) {
@@ -251,7 +259,7 @@ impl Driver {
             self.orders.send(what, slot)?;
             sent += 1;
             if sent % ORDERS_AT_ONCE == 0 {
-                thread::sleep(Duration::from_millis(1));
+                thread::sleep(BREATH);
             }
         }
         Ok(missing)
@@ -277,7 +285,7 @@ impl Driver {
             for slot in 0..self.watched.len() as u32 {
                 self.orders.send(order::RESET, slot)?;
                 if slot as usize % ORDERS_AT_ONCE == ORDERS_AT_ONCE - 1 {
-                    thread::sleep(Duration::from_millis(1));
+                    thread::sleep(BREATH);
                 }
             }
             thread::sleep(TICK);
@@ -294,19 +302,49 @@ impl Drop for Driver {
     }
 }
 
+/// While requests are sent at a given rate, puts the threads of client and server ahead of all others,
+/// and that which sends the orders right behind them. Otherwise the longest latencies would tell what
+/// else the machine does.
+struct First(Vec<Thread>);
+
+impl First {
+    fn new(driver: &Driver) -> Result<Self> {
+        let mut first = Self(Vec::new());
+        // On a common CPU the one would keep the other from running.
+        if driver.rate.is_some() && !driver.is_one_cpu {
+            let packets = driver.server.iter().chain([&driver.client]).map(|thread| (*thread, 2));
+            for (thread, priority) in packets.chain([(Thread::of(0), 1)]) {
+                thread.prefer(Some(priority))?;
+                first.0.push(thread);
+            }
+        }
+        Ok(first)
+    }
+}
+
+impl Drop for First {
+    fn drop(&mut self) {
+        for thread in &self.0 {
+            // It is no worse than before if that fails: the thread may have ended.
+            let _ = thread.prefer(None);
+        }
+    }
+}
+
 impl Watched {
     /// Whether nothing has happened for too long.
     fn is_overdue(&mut self, connection: &Connection) -> bool {
         let progress = (connection.tuple, connection.send_next, connection.receive_next);
-        if progress != self.progress || connection.state == state::IDLE {
-            *self = Self { progress, silent: 0, patience: PATIENCE_TICKS };
+        let now = Instant::now();
+        let since = self.since.unwrap_or(now);
+        if progress != self.progress || connection.state == state::IDLE || self.since.is_none() {
+            *self = Self { progress, since: Some(now), patience: PATIENCE };
             return false;
         }
-        self.silent += 1;
-        if self.silent < self.patience {
+        if now - since < self.patience {
             return false;
         }
-        self.patience += self.patience.min(1 << 10);
+        self.patience *= 2;
         true
     }
 }
