@@ -62,10 +62,10 @@ pub struct Descriptor {
     pub body_start: u32,
     /// Bytes of the body.
     pub body_bytes: u32,
-    /// Where the moving part begins, or `NO_MOVING_PART`.
+    /// Where the moving part begins, with `SAYS_AGE` or without, or `NO_MOVING_PART`.
     pub moving_offset: u32,
-    /// The time to put there, seconds since the Unix epoch.
-    pub date_unix_s: u32,
+    /// The time to put there, seconds since the Unix epoch, or the age in seconds.
+    pub seconds: u32,
     /// Most payload bytes in a segment.
     pub mss: u16,
     /// Flags to set in the segment that ends the response, besides PSH.

@@ -1,7 +1,7 @@
 //! The parts of a head that are not stored but written when it is sent.
 //!
-//! [`MovingText`] is the value of `Date` and, behind it, the field `Connection`; [`PartText`] is what
-//! a partial response says of itself. Both have a fixed place and length (see
+//! [`MovingText`] is the value of `Date`, or of `Age`, and, behind it, the field `Connection`;
+//! [`Text`] also holds what a partial response says of itself. Both have a fixed place and length (see
 //! `zeroserve_shared::response`), so whatever is stored around them is stored once.
 
 use zeroserve_shared::response::{
@@ -51,25 +51,43 @@ impl Text {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MovingText {
-    /// The time it says, seconds since the Unix epoch.
-    pub unix_s: u32,
-    /// Whether it says `close`: one, or zero.
-    pub closes: u32,
+    /// The time it says, seconds since the Unix epoch; or an age in seconds.
+    pub seconds: u32,
+    /// [`CLOSES`] and [`AGES`].
+    pub kind: u32,
     /// The text.
     pub text: Text,
 }
 
+/// It says `close`.
+pub const CLOSES: u32 = 1;
+/// It says an age.
+pub const AGES: u32 = 2;
+
+/// The most an age can say, in seconds: three years. No response is that old.
+const MOST_AGE_S: u32 = 99_999_999;
+
 impl MovingText {
-    /// Writes out a time and what becomes of the connection.
+    /// Writes out a time or an age, and what becomes of the connection.
     #[inline(always)]
-    pub fn set(&mut self, unix_s: u32, closes: u32) {
-        date::write(&mut self.text.bytes, unix_s);
+    pub fn set(&mut self, seconds: u32, kind: u32) {
+        if kind & AGES != 0 {
+            let mut at = 0;
+            while at < DATE_BYTES {
+                self.text.bytes[at] = b' ';
+                at += 1;
+            }
+            let age_s = if seconds < MOST_AGE_S { seconds } else { MOST_AGE_S };
+            digits(&mut self.text.bytes, DATE_BYTES, age_s);
+        } else {
+            date::write(&mut self.text.bytes, seconds);
+        }
         copy::<{ CONNECTION.len() }>(&mut self.text.bytes, DATE_BYTES, CONNECTION);
-        let value = if closes != 0 { b"     close" } else { b"keep-alive" };
+        let value = if kind & CLOSES != 0 { b"     close" } else { b"keep-alive" };
         copy::<CONNECTION_BYTES>(&mut self.text.bytes, DATE_BYTES + CONNECTION.len(), value);
         self.text.set_sum(MOVING_BYTES);
-        self.unix_s = unix_s;
-        self.closes = closes;
+        self.seconds = seconds;
+        self.kind = kind;
     }
 }
 
@@ -150,6 +168,8 @@ mod tests {
 
     use super::*;
 
+    const EMPTY: MovingText = MovingText { seconds: 0, kind: 0, text: Text::EMPTY };
+
     fn sum(bytes: &[u8]) -> u32 {
         let word = |word: &[u8]| u32::from(u16::from_ne_bytes([word[0], word[1]]));
         bytes.chunks(2).map(word).sum()
@@ -163,14 +183,27 @@ mod tests {
 
     #[test]
     fn the_moving_part_says_when_and_whether_the_connection_ends() {
-        let mut moving = MovingText { unix_s: 0, closes: 0, text: Text::EMPTY };
+        let mut moving = EMPTY;
         moving.set(784_111_777, 0);
         let expected = b"Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: keep-alive";
         assert_eq!(&moving.text.bytes[..MOVING_BYTES], expected);
-        moving.set(784_111_777, 1);
+        moving.set(784_111_777, CLOSES);
         let expected = b"Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection:      close";
         assert_eq!(&moving.text.bytes[..MOVING_BYTES], expected);
-        assert_eq!((moving.unix_s, moving.closes), (784_111_777, 1));
+        assert_eq!((moving.seconds, moving.kind), (784_111_777, CLOSES));
+    }
+
+    #[test]
+    fn the_moving_part_of_a_copy_says_how_old_it_is() {
+        let mut moving = EMPTY;
+        moving.set(0, AGES);
+        let expected = b"                            0\r\nConnection: keep-alive";
+        assert_eq!(&moving.text.bytes[..MOVING_BYTES], expected);
+        moving.set(86_400, AGES | CLOSES);
+        let expected = b"                        86400\r\nConnection:      close";
+        assert_eq!(&moving.text.bytes[..MOVING_BYTES], expected);
+        moving.set(u32::MAX, AGES);
+        assert!(moving.text.bytes.starts_with(b"                     99999999\r\n"));
     }
 
     #[test]
@@ -187,10 +220,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_carry_their_sums(unix_s: u32, closes in 0u32..2, first in 0u32..99_999, bytes in 1u32..99_999) {
-            let mut moving = MovingText { unix_s: 0, closes: 0, text: Text::EMPTY };
-            moving.set(unix_s, closes);
+        fn texts_carry_their_sums(unix_s: u32, kind in 0u32..4, first in 0u32..99_999, bytes in 1u32..99_999) {
+            let mut moving = EMPTY;
+            moving.set(unix_s, kind);
             prop_assert_eq!(moving.text.sum, sum(&moving.text.bytes));
+            moving.set(unix_s, kind & CLOSES);
             let mut date = [0; DATE_BYTES];
             date::write(&mut date, unix_s);
             prop_assert!(moving.text.bytes.starts_with(&date));

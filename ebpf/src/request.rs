@@ -81,6 +81,9 @@ const UPGRADE: u16 = 1 << 13;
 /// It has something that a rule names.
 const BYPASS: u16 = 1 << 14;
 
+/// What another request for the same path got is no answer to it, see [`is_particular`].
+const PARTICULAR: u16 = 1 << 15;
+
 // What is being read, in the order in which a request passes through it.
 const START: u8 = 0;
 /// An empty line before the request line has begun.
@@ -234,6 +237,14 @@ pub const fn wants_upgrade(scan: &RequestScan) -> bool {
 #[inline(always)]
 pub const fn bypasses(scan: &RequestScan) -> bool {
     scan.facts & BYPASS != 0
+}
+
+/// Whether what another request for the same path got is no answer to it: it has a query, which is
+/// part of a cache's key (RFC 9111 section 2), or credentials (section 3.5), or its path is spelt in
+/// a way that is normalised here and may mean something else to the server behind.
+#[inline(always)]
+pub const fn is_particular(scan: &RequestScan) -> bool {
+    scan.facts & PARTICULAR != 0
 }
 
 /// Reads on in a window, where it stands: one byte or more, unless the request has grown too long.

@@ -40,8 +40,8 @@ pub struct Flow {
     pub touched_ms: u32,
     /// When the client last acknowledged something new, on the same clock.
     pub progress_ms: u32,
-    /// The time put into `Date`, seconds since the Unix epoch: fixed when the response starts,
-    /// so that a segment sent again is the same segment.
+    /// The time put into `Date`, seconds since the Unix epoch, or what a copy has in `Age`: fixed when
+    /// the response starts, so that a segment sent again is the same segment.
     pub date_unix_s: u32,
     /// The route being served, for its counters.
     pub route: u32,

@@ -28,6 +28,7 @@ pub mod counters;
 pub mod flow;
 pub mod load;
 pub mod map;
+pub mod miss;
 pub mod observe;
 pub mod path;
 pub mod reason;

@@ -51,6 +51,8 @@ pub const OBSERVED: &str = "OBSERVED";
 pub const PACKETS: &str = "PACKETS";
 /// Array of [`Record`](crate::observe::Record): the last requests observed.
 pub const ASKED: &str = "ASKED";
+/// LRU hash from the hash of a path and its host to [`Miss`](crate::miss::Miss).
+pub const MISSES: &str = "MISSES";
 /// Per-CPU scratch space for requests. Only the kernel side uses it.
 pub const SCRATCH: &str = "SCRATCH";
 
@@ -86,6 +88,8 @@ pub const READING_FLOWS: u32 = 1 << 12;
 pub const WAITING_FLOWS: u32 = 1 << 10;
 /// Flows that can be repairing losses, all at the same time.
 pub const LOSSY_FLOWS: u32 = 1 << 13;
+/// Paths of which misses are counted, see [`miss`](crate::miss).
+pub const MISSED_PATHS: u32 = 1 << 12;
 /// Routes by default, fixed ones included.
 pub const DEFAULT_ROUTES: u32 = 1 << 14;
 /// Version slots for each route: one served in four encodings, and one that transfers in flight still

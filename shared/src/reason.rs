@@ -140,6 +140,8 @@ reasons! {
         "A further request arrived before the answer to the previous one was delivered, and there was no room to keep it; the client will send it again.";
     HandedOff, Pass, Normal, "handed-off",
         "The packet is of a connection that the server behind has, or is being given.";
+    CopyExpired, Pass, Normal, "copy-expired",
+        "The packet asks for a path whose promoted copy is past its lifetime, so the server behind is given the connection.";
     LeftToServer, Pass, Normal, "left-to-server",
         "A SYN begins a connection that could not be handed off later (it comes through a VLAN, or takes very small segments only), so the kernel answers it.";
     HandoffEarly, Drop, Normal, "handoff-early",

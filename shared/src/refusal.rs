@@ -92,6 +92,8 @@ refusals! {
         "If-Match or If-Unmodified-Since do not hold (RFC 9110 section 13.2.2).";
     TooSlow, RequestTimeout, "too-slow",
         "The request took longer to arrive than a connection may be held for it (RFC 9110 section 15.5.9).";
+    CopyGone, NotFound, "copy-gone",
+        "The path has a promoted copy that is past its lifetime, and no server behind is to be asked.";
     NobodyListens, Unavailable, "nobody-listens",
         "The request is for the server behind, and nobody listens there (RFC 9110 section 15.6.4).";
 }

@@ -42,6 +42,10 @@ pub const CONNECTION_BYTES: usize = 10;
 /// its value. The stored bytes are zero there.
 pub const MOVING_BYTES: usize = DATE_BYTES + CONNECTION.len() + CONNECTION_BYTES;
 
+/// Added to where the moving part begins: it says the value of `Age` (RFC 9111 section 5.1), in
+/// seconds, behind as many blanks as make it as long as that of `Date`, which is stored then.
+pub const SAYS_AGE: u32 = 1 << 31;
+
 /// Where a form has no part to be filled in: it is no HTTP.
 pub const NO_MOVING_PART: u32 = u32::MAX;
 

@@ -58,9 +58,18 @@ pub struct Route {
     pub path: PathHash,
     /// The version it serves, none if the route is unused.
     pub version: VersionId,
+    /// Until when it does, nanoseconds of `CLOCK_BOOTTIME`: then the path counts as a miss. Zero if
+    /// it has no end. What has one is a copy of what the server behind answered, and answers only
+    /// requests that are not particular (see the kernel side's `request` module).
+    pub expires_ns: u64,
+    /// When a copy was new, seconds since the Unix epoch: what `Age` counts from. Zero, or the time
+    /// that `Date` says would be wrong, if it is no copy.
+    pub born_unix_s: u32,
+    /// Keeps the layout free of padding.
+    pub reserved: u32,
 }
 
-const _: () = crate::size_is::<Route, 24>();
+const _: () = crate::size_is::<Route, 40>();
 
 /// Routes that exist without a path, for what is not a hit. Their value is their index in
 /// `ROUTES`.
@@ -150,9 +159,11 @@ pub struct Form {
     pub start: u32,
     /// Bytes of it; zero if the version has no such form.
     pub bytes: u32,
-    /// Where in it the part of [`MOVING_BYTES`] begins, or [`NO_MOVING_PART`].
+    /// Where in it the part of [`MOVING_BYTES`] begins, with [`SAYS_AGE`] or without, or
+    /// [`NO_MOVING_PART`].
     ///
     /// [`MOVING_BYTES`]: crate::response::MOVING_BYTES
+    /// [`SAYS_AGE`]: crate::response::SAYS_AGE
     /// [`NO_MOVING_PART`]: crate::response::NO_MOVING_PART
     pub moving_offset: u32,
 }

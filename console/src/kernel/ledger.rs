@@ -151,7 +151,7 @@ mod tests {
     }
 
     fn route(path: u64, slot: u32) -> Route {
-        Route { path: hash(path), version: VersionId::new(slot, 1) }
+        Route { path: hash(path), version: VersionId::new(slot, 1), ..Route::default() }
     }
 
     fn used(generation: u32) -> VersionInfo {
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_version_that_no_route_serves_is_retired_and_keeps_its_route_from_being_used_again() {
-        let removed = Route { path: hash(2), version: VersionId::NONE };
+        let removed = Route { path: hash(2), ..Route::default() };
         let mut ledger = ledger(
             routes(route(1, 0), removed),
             vec![used(1), used(3), VersionInfo { generation: 5, ..VersionInfo::default() }],
@@ -204,7 +204,7 @@ mod tests {
         serving.sort_out(|_slot| FIRST_ROUTE);
         assert_eq!((serving.retired, serving.free_slots), (vec![], vec![]));
 
-        let removed = Route { path: hash(1), version: VersionId::NONE };
+        let removed = Route { path: hash(1), ..Route::default() };
         let mut after = ledger(routes(removed, Route::default()), versions);
         after.sort_out(|_slot| FIRST_ROUTE);
         let retired = |slot, generation| Retired {
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_path_whose_route_was_removed_or_given_away_leads_nowhere() {
-        let removed = Route { path: hash(2), version: VersionId::NONE };
+        let removed = Route { path: hash(2), ..Route::default() };
         let routes = routes(route(1, 0), removed);
         let paths = HashMap::from([
             (hash(1), FIRST_ROUTE),

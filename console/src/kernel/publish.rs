@@ -154,7 +154,7 @@ impl<'a> Publisher<'a> {
         }
         let mut version = self.stage(name, index, ordinal, rendered)?;
         version.info.variants = variants;
-        let route = Route { path: hash, version: version.id };
+        let route = Route { path: hash, version: version.id, ..Route::default() };
         versions.push(version);
         self.staged_versions += versions.len();
         self.staged_bytes += rendered.stored_bytes();
@@ -213,7 +213,7 @@ impl<'a> Publisher<'a> {
         };
         self.raise_revision()?;
         let replaces = self.ledger.routes[index as usize].version;
-        let route = Route { path: hash, version: VersionId::NONE };
+        let route = Route { path: hash, ..Route::default() };
         self.maps.routes.set(index, Raw(route), 0).context("cannot remove a route")?;
         self.maps.paths.remove(&Raw(hash)).context("cannot remove a path")?;
         self.ledger.routes[index as usize] = route;

@@ -123,6 +123,10 @@ pub(crate) fn reason(reason: Reason) -> Advice {
             "Requests for what is not served here, and everything that follows them.",
             "Nothing. What is asked for often could be served here instead.",
         ),
+        Reason::CopyExpired => (
+            "Nobody refreshes a promoted path, or the server behind did not let it be refreshed.",
+            "Leave a console open, or run promote --watch. Where no copy is wanted any more, demote the path.",
+        ),
         Reason::LeftToServer => (
             "Clients in a VLAN, or behind a very narrow link.",
             "Nothing: the server behind answers them as if zeroserve were not there.",
@@ -242,6 +246,10 @@ pub(crate) fn refusal(refusal: Refusal) -> Advice {
         Refusal::TooSlow => (
             "A very bad connection, or an attack that holds connections open (slow loris).",
             "Nothing for a few. For many from one network, block it in front of this machine.",
+        ),
+        Refusal::CopyGone => (
+            "What is served alone was promoted once, in front of a server.",
+            "Attach with --on-miss auto, so that the server is asked again, or demote the path.",
         ),
         Refusal::NobodyListens => (
             "The server behind zeroserve was stopped, or is being started again.",

@@ -7,8 +7,8 @@ use zeroserve_shared::{bypass, refusal::Refusal};
 
 use super::{
     AUTHORITY, BYPASS, CHUNKED, CHUNKED_INSIDE, DONE, FIELD_NAME, FIELD_START, FIELD_VALUE, GET,
-    HEAD, HOST_VALUE, HTTP_1_0, LAST_LINE_FEED, LINE_FEED, OPTIONS, RequestScan, VALUE_END,
-    VALUE_SKIPPED,
+    HEAD, HOST_VALUE, HTTP_1_0, LAST_LINE_FEED, LINE_FEED, OPTIONS, PARTICULAR, RequestScan,
+    VALUE_END, VALUE_SKIPPED,
     characters::is_token,
     cookies, date, host, list, range, refuse,
     swar::{byte_at, lower, printable, wordy},
@@ -43,6 +43,8 @@ pub(crate) const IF_RANGE: Field = Field(10);
 pub(crate) const RANGE: Field = Field(11);
 /// Only where a rule names a cookie.
 const COOKIE: Field = Field(12);
+/// That it is there matters, its value does not.
+const AUTHORIZATION: Field = Field(13);
 
 /// Fields that are ignored when they are there more than once.
 const SINGLE: u16 =
@@ -124,6 +126,10 @@ fn end_name(scan: &mut RequestScan) {
     if field == COOKIE && scan.bypass.cookies[0] == 0 {
         field = OTHER;
     }
+    if field == AUTHORIZATION {
+        scan.facts |= PARTICULAR;
+        field = OTHER;
+    }
     let bit = field.bit();
     scan.field = field.0;
     scan.phase = 0;
@@ -161,6 +167,7 @@ fn known(scan: &RequestScan) -> Field {
         8 if is!(b"if-range") => IF_RANGE,
         10 if is!(b"connection") => CONNECTION,
         13 if is!(b"if-none-match") => IF_NONE_MATCH,
+        13 if is!(b"authorization") => AUTHORIZATION,
         14 if is!(b"content-length") => CONTENT_LENGTH,
         15 if is!(b"accept-encoding") => ACCEPT_ENCODING,
         17 if is!(b"transfer-encoding") => TRANSFER_ENCODING,

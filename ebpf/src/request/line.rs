@@ -8,7 +8,8 @@ use zeroserve_shared::refusal::Refusal;
 
 use super::{
     ASTERISK, AUTHORITY, FIELD_START, GET, HEAD, HTTP_1_0, LAST_LINE_FEED, LINE_FEED, METHOD,
-    OPTIONS, PRI, REST, RequestScan, SCHEME, START, START_LINE_FEED, TARGET, TARGET_HOST, VERSION,
+    OPTIONS, PARTICULAR, PRI, REST, RequestScan, SCHEME, START, START_LINE_FEED, TARGET,
+    TARGET_HOST, VERSION,
     characters::is_token,
     field, host, path, refuse,
     swar::{byte_at, targetable, wordy},
@@ -171,8 +172,11 @@ pub(super) fn target_host(scan: &mut RequestScan, text: u64, left: u32) -> u32 {
             // An empty path is the root (RFC 9110 section 4.2.3).
             path::begin(scan);
             scan.phase = 0;
-            if byte != b'/' {
-                scan.state = if byte == b'?' { REST } else { VERSION };
+            if byte == b' ' {
+                scan.state = VERSION;
+            } else if byte == b'?' {
+                scan.state = REST;
+                scan.facts |= PARTICULAR;
             }
             1
         }

@@ -11,7 +11,7 @@
 use zeroserve_shared::{path::MAX_PATH_BYTES, refusal::Refusal};
 
 use super::{
-    ESCAPE_HIGH, ESCAPE_LOW, PATH, REST, RequestScan, VERSION,
+    ESCAPE_HIGH, ESCAPE_LOW, PARTICULAR, PATH, REST, RequestScan, VERSION,
     characters::hexadecimal,
     line, refuse,
     scan::LEVELS,
@@ -64,7 +64,11 @@ pub(super) fn take(scan: &mut RequestScan, text: u64, left: u32) -> u32 {
     match byte {
         b'%' => scan.state = ESCAPE_HIGH,
         b'?' | b' ' => {
-            scan.state = if byte == b'?' { REST } else { VERSION };
+            scan.state = VERSION;
+            if byte == b'?' {
+                scan.state = REST;
+                scan.facts |= PARTICULAR;
+            }
             end_dots(scan);
         }
         0..=b' ' | b'#' | 0x7f.. => line::refuse_target(scan, byte),
@@ -114,6 +118,10 @@ fn escape(scan: &mut RequestScan, byte: u8) {
     }
     scan.detail = 0;
     scan.state = PATH;
+    // Any other could not stand for itself in a target, so it has no second spelling.
+    if whole > b' ' && whole < 0x7f {
+        scan.facts |= PARTICULAR;
+    }
     decoded(scan, whole);
 }
 
@@ -121,7 +129,7 @@ fn escape(scan: &mut RequestScan, byte: u8) {
 #[inline(always)]
 fn decoded(scan: &mut RequestScan, byte: u8) {
     match (byte, scan.segment) {
-        (b'/', BEGINNING) => {}
+        (b'/', BEGINNING) => scan.facts |= PARTICULAR,
         (b'/', INSIDE) => {
             push(scan, b'/');
             scan.level = scan.level.wrapping_add(1);
@@ -175,7 +183,8 @@ fn end_dots(scan: &mut RequestScan) {
         scan.path = scan.levels[index];
         scan.path_bytes = scan.level_bytes[index];
     }
-    if scan.segment != INSIDE {
+    if scan.segment == DOT || scan.segment == TWO_DOTS {
         scan.segment = BEGINNING;
+        scan.facts |= PARTICULAR;
     }
 }

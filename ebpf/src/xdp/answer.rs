@@ -17,7 +17,8 @@ use zeroserve_shared::{
 
 use crate::xdp::{
     burst,
-    maps::{HITS, PATHS, ROUTES},
+    maps::{HITS, PATHS, ROUTES, SCRATCH},
+    misses,
     stage::Ingress,
 };
 
@@ -33,6 +34,7 @@ pub(super) fn choose(
 ) -> bool {
     ingress.scratch.refusal = 0;
     if !is_found || decision == Decision::Unavailable || !prepare(ingress, flow) {
+        misses::zeroserve_count_miss();
         let fixed = match asked {
             _ if decision == Decision::Unavailable => {
                 if asked == Asked::Refused {
@@ -43,6 +45,9 @@ pub(super) fn choose(
             }
             Asked::Refused => refuse(ingress, request::refusal_number(&ingress.scratch.request)),
             Asked::Options => FixedRoute::Options as u32,
+            Asked::Path if ingress.scratch.expired != 0 => {
+                refuse(ingress, Refusal::CopyGone as u32)
+            }
             _ => FixedRoute::NotFound as u32,
         };
         if !find_fixed(ingress, flow, fixed) {
@@ -59,7 +64,8 @@ pub(super) fn choose(
     }
     flow.form = scratch.selection.form as u8;
     flow.body_start = scratch.selection.body_start;
-    flow.date_unix_s = scratch.tick.unix_s;
+    // A time less none, or an age. Should the wall clock have been set back, nothing is younger than new.
+    flow.date_unix_s = scratch.tick.unix_s.saturating_sub(scratch.born_unix_s);
     transport::begin(flow, scratch.selection.response_bytes, scratch.tick.now_ms);
     scratch.work.arrival.now_ms = flow.progress_ms;
     scratch.work.arrival.block_count = 0;
@@ -100,6 +106,7 @@ fn find_fixed(ingress: &mut Ingress<'_>, flow: &mut Flow, fixed: u32) -> bool {
         return false;
     };
     let scratch = &mut *ingress.scratch;
+    scratch.born_unix_s = 0;
     select::whole(&scratch.request, info, &mut scratch.selection);
     info.route == fixed
 }
@@ -122,9 +129,14 @@ pub(super) fn find(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
     let path = request::path(&ingress.scratch.request);
     let mut is_found = false;
     if ingress.config.flags & HOSTS != 0 {
-        is_found = look_up(flow, path.at(request::host(&ingress.scratch.request)));
+        is_found = look_up(ingress, flow, path.at(request::host(&ingress.scratch.request)));
     }
-    is_found || look_up(flow, path)
+    is_found = is_found || look_up(ingress, flow, path);
+    if is_found && ingress.scratch.expires_ns != 0 {
+        is_found = zeroserve_is_fresh() != 0;
+    }
+    ingress.scratch.is_found = u32::from(is_found);
+    is_found
 }
 
 /// Selects what is sent of what has been found; false if it has gone.
@@ -167,7 +179,7 @@ fn prepare(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
 
 /// Looks a path up, and takes note of the route and its version.
 #[inline(always)]
-fn look_up(flow: &mut Flow, path: PathHash) -> bool {
+fn look_up(ingress: &mut Ingress<'_>, flow: &mut Flow, path: PathHash) -> bool {
     // SAFETY: the element may be reused for another path at any time. What is read is an index
     // that was a route's once, and the route itself says below whose it is.
     let Some(index) = (unsafe { PATHS.get(&path) }) else {
@@ -178,7 +190,28 @@ fn look_up(flow: &mut Flow, path: PathHash) -> bool {
         return false;
     };
     flow.version = route.version;
+    ingress.scratch.born_unix_s = route.born_unix_s;
+    ingress.scratch.expires_ns = route.expires_ns;
     route.path == path && !flow.version.is_none()
+}
+
+/// Whether a copy answers the request that has been read, one or zero: it is within its lifetime, and
+/// the request not particular. Global, like a [`stage`](crate::xdp::stage), because its caller has no
+/// stack left.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_is_fresh() -> u32 {
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
+        return 0;
+    };
+    // SAFETY: the element is this CPU's own. The caller holds a reference to it, too, but the call is
+    // opaque to the compiler: it keeps nothing across it.
+    let scratch = unsafe { &mut *scratch };
+    if request::is_particular(&scratch.request) {
+        return 0;
+    }
+    scratch.expired = u32::from(scratch.tick.boot_ns >= scratch.expires_ns);
+    1 - scratch.expired
 }
 
 /// Chooses a variant. Global, like a [`stage`](crate::xdp::stage).

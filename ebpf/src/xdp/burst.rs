@@ -136,7 +136,7 @@ fn describe(scratch: &mut Scratch, flow: &Flow) -> Ending {
     descriptor.body_start = info.head_bytes;
     descriptor.body_bytes = info.body_bytes();
     descriptor.moving_offset = form.moving_offset;
-    descriptor.date_unix_s = flow.date_unix_s;
+    descriptor.seconds = flow.date_unix_s;
     descriptor.mss = flow.mss;
     descriptor.last_flags = plan.last_flags;
     descriptor.closes = u8::from(flow.flags & SAYS_CLOSE != 0);

@@ -1,7 +1,8 @@
 //! The time.
 
 use aya_ebpf::helpers::generated::{
-    bpf_jiffies64, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_ktime_get_tai_ns,
+    bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns,
+    bpf_ktime_get_tai_ns,
 };
 
 const NS_PER_US: u64 = 1000;
@@ -18,6 +19,8 @@ pub(super) struct Tick {
     pub(super) now_ms: u32,
     /// Seconds since the Unix epoch.
     pub(super) unix_s: u32,
+    /// Nanoseconds of `CLOCK_BOOTTIME`, which goes on while the machine sleeps.
+    pub(super) boot_ns: u64,
 }
 
 impl Tick {
@@ -31,6 +34,7 @@ impl Tick {
             self.number = number;
             self.now_ms = now_ms();
             self.unix_s = unix_s(tai_minus_utc_s);
+            self.boot_ns = boot_ns();
         }
     }
 }
@@ -40,6 +44,12 @@ impl Tick {
 pub(super) fn now_ms() -> u32 {
     // SAFETY: the helper takes no arguments and always succeeds.
     (unsafe { bpf_ktime_get_coarse_ns() } / NS_PER_MS) as u32
+}
+
+#[inline(always)]
+fn boot_ns() -> u64 {
+    // SAFETY: the helper takes no arguments and always succeeds.
+    unsafe { bpf_ktime_get_boot_ns() }
 }
 
 /// Microseconds of `CLOCK_MONOTONIC`, exactly, which costs more. They wrap.

@@ -97,6 +97,7 @@ fn continue_reading(ingress: &mut Ingress<'_>, flow: &Flow) -> bool {
 fn begin(ingress: &mut Ingress<'_>) {
     let config = ingress.config;
     request::start(&mut ingress.scratch.request, config.path_key);
+    ingress.scratch.expired = 0;
     if config.hands_off() {
         words::copy_value(&config.bypass, &mut ingress.scratch.request.bypass);
     }

@@ -14,8 +14,8 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    backlog, compose, connection,
-    ingress::reply_bare,
+    backlog, compose, connection, misses,
+    reply::reply_bare,
     sockets,
     stage::{Ending, Ingress, run, run_on},
 };
@@ -85,9 +85,13 @@ pub(super) fn settle(ingress: &mut Ingress<'_>, flow: &mut Flow, decision: Decis
         // Told where the server's part begins, the client will send no more than that.
         return connection::close_or_acknowledge(ingress, flow);
     }
+    misses::zeroserve_count_miss();
     flow.window_shift |= HANDED;
     flow.form = 0;
     flow.progress_ms = ingress.scratch.tick.now_ms;
+    if ingress.scratch.expired != 0 {
+        return Ending::of(Reason::CopyExpired);
+    }
     Ending::of(Reason::HandedOff)
 }
 

@@ -10,9 +10,10 @@ use zeroserve_shared::{
     counters::{Counters, RouteHits},
     flow::{Flow, FlowKey},
     map::{
-        DEFAULT_FLOWS, DEFAULT_ROUTES, LOSSY_FLOWS, MAX_ADDRESSES, READING_FLOWS,
+        DEFAULT_FLOWS, DEFAULT_ROUTES, LOSSY_FLOWS, MAX_ADDRESSES, MISSED_PATHS, READING_FLOWS,
         VERSIONS_PER_ROUTE, WAITING_FLOWS,
     },
+    miss::Miss,
     observe::{Observe, Observed, PACKET_RECORDS, REQUEST_RECORDS, Record},
     path::PathHash,
     response::{LargeBlock, MediumBlock, SmallBlock},
@@ -104,6 +105,9 @@ pub(super) static PACKETS: Array<Record, { PACKET_RECORDS as usize }> = Array::n
 
 #[btf_map]
 pub(super) static ASKED: Array<Record, { REQUEST_RECORDS as usize }> = Array::new();
+
+#[btf_map]
+pub(super) static MISSES: LruHashMap<PathHash, Miss, { MISSED_PATHS as usize }> = LruHashMap::new();
 
 #[btf_map]
 pub(super) static SCRATCH: PerCpuArray<Scratch, 1> = PerCpuArray::new();

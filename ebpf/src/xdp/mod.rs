@@ -15,6 +15,7 @@
 //! | [`backlog`] | requests that wait for their turn |
 //! | [`exchange`] | reading a request, and having it answered |
 //! | [`answer`] | finding its answer |
+//! | [`misses`] | counts what is asked for and not served here |
 //! | [`burst`] | sending: in place, or by clones |
 //! | [`reply`] | answers without payload, and what all answers say besides |
 //! | [`slice`] | a piece of a response, from its blocks into the frame |
@@ -42,6 +43,7 @@ mod handoff;
 mod handshake;
 mod ingress;
 mod maps;
+mod misses;
 mod observe;
 mod packet;
 mod path_mtu;

@@ -129,7 +129,7 @@ fn now_ns() -> u64 {
 ///
 /// `last` must be valid for reads and writes, and written by atomic operations only.
 #[inline(always)]
-unsafe fn next_number(last: *mut u64) -> u64 {
+pub(super) unsafe fn next_number(last: *mut u64) -> u64 {
     let mut number = 1u64;
     // The core library has no atomic addition for this target, the processor of the target has.
     // SAFETY: the caller vouches for the pointer; elements of arrays are aligned to eight bytes.

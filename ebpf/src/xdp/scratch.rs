@@ -12,7 +12,11 @@ use zeroserve_ebpf::{
         options::{ANSWER_WORDS, Area, Options},
     },
 };
-use zeroserve_shared::flow::{Flow, FlowKey};
+use zeroserve_shared::{
+    flow::{Flow, FlowKey},
+    miss::Miss,
+    path::PathHash,
+};
 
 use crate::xdp::{backlog::Backlog, burst::Carrier, clock::Tick, reply::Manner};
 
@@ -68,8 +72,22 @@ pub(super) struct Scratch {
     pub(super) refusal: u32,
     /// What all answers to the packet say besides.
     pub(super) manner: Manner,
+    /// One if the path leads to something that answers the request, or zero.
+    pub(super) is_found: u32,
+    /// One if the path has a copy that is past its lifetime, or zero.
+    pub(super) expired: u32,
+    /// When what the path leads to expires, nanoseconds of `CLOCK_BOOTTIME`; zero if it does not.
+    pub(super) expires_ns: u64,
+    /// What the age of the answer counts from, or zero if it has none.
+    pub(super) born_unix_s: u32,
+    /// Keeps the layout free of padding.
+    pub(super) reserved: u32,
     /// When the packet came.
     pub(super) tick: Tick,
+    /// A path that misses are to be counted of.
+    pub(super) miss: Miss,
+    /// Its key.
+    pub(super) miss_key: PathHash,
     /// What is sent in answer to the request.
     pub(super) selection: Selection,
     /// The request as it arrived.

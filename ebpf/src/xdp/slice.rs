@@ -10,12 +10,12 @@ use zeroserve_ebpf::{
     bounds::opaque,
     checksum::{difference, shifted},
     descriptor::{Descriptor, Range},
-    moving::{self, MovingText, TEXT_BYTES, Text},
+    moving::{self, AGES, MovingText, TEXT_BYTES, Text},
     wire::tcp::ACK,
 };
 use zeroserve_shared::response::{
     Block, LargeBlock, MAX_SEGMENT_BYTES, MOVING_BYTES, MediumBlock, NO_MOVING_PART, PART_BYTES,
-    PART_GAP_BYTES, SUM_STEP_BYTES, SmallBlock, StorageClass,
+    PART_GAP_BYTES, SAYS_AGE, SUM_STEP_BYTES, SmallBlock, StorageClass,
 };
 
 use crate::xdp::{
@@ -191,8 +191,13 @@ fn write_texts(packet: Packet, range: Range, scratch: &mut Scratch) -> Option<u6
     }
     let Scratch { carrier, moving, part, .. } = scratch;
     let Carrier { descriptor, .. } = carrier;
-    if moving.unix_s != descriptor.date_unix_s || moving.closes != u32::from(descriptor.closes) {
-        zeroserve_set_moving(moving, descriptor.date_unix_s, u32::from(descriptor.closes));
+    let mut kind = u32::from(descriptor.closes);
+    if moving_offset & SAYS_AGE != 0 {
+        kind |= AGES;
+    }
+    let moving_offset = moving_offset & !SAYS_AGE;
+    if moving.seconds != descriptor.seconds || moving.kind != kind {
+        zeroserve_set_moving(moving, descriptor.seconds, kind);
     }
     let at = carrier.headers.all_bytes();
     let end = moving_offset + MOVING_BYTES as u32;
@@ -265,10 +270,10 @@ extern "C" fn zeroserve_sum_text(text: *const Text, skipped: u32, length: u32) -
 /// Writes out the moving part. Global, like a [`stage`](crate::xdp::stage).
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn zeroserve_set_moving(moving: *mut MovingText, unix_s: u32, closes: u32) -> u32 {
+extern "C" fn zeroserve_set_moving(moving: *mut MovingText, seconds: u32, kind: u32) -> u32 {
     // SAFETY: the caller passes a reference; the verifier has it checked for null.
     if let Some(moving) = unsafe { moving.as_mut() } {
-        moving.set(unix_s, closes);
+        moving.set(seconds, kind);
     }
     0
 }

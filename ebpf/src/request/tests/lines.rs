@@ -223,3 +223,29 @@ fn request_lines_are_answered_by_method_and_version() {
 fn requests_begin_and_end_where_they_should() {
     check(WHOLE, str::to_owned);
 }
+
+#[test]
+fn a_copy_answers_only_what_is_asked_for_plainly() {
+    let plain = ["/a", "/", "/a/", "/a/b.css", "/caf%C3%A9", "/a%20b", "http://a", "http://a/b"];
+    let particular = [
+        "/a?",
+        "/a?x=1",
+        "//a",
+        "/a//b",
+        "/./a",
+        "/b/../a",
+        "/a/.",
+        "/%61",
+        "/a%2Fb",
+        "http://a?b",
+    ];
+    for (targets, expected) in [(&plain[..], false), (&particular[..], true)] {
+        for target in targets {
+            let (scan, _) = scan(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+            assert_eq!(asked(&scan), Asked::Path, "{target}");
+            assert_eq!(is_particular(&scan), expected, "{target}");
+        }
+    }
+    let (scan, _) = scan(b"GET / HTTP/1.1\r\nHost: a\r\nAUTHORIZATION: Basic eDp5\r\n\r\n");
+    assert!(is_particular(&scan));
+}
