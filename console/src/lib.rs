@@ -25,6 +25,7 @@ pub mod load;
 pub mod metrics;
 pub mod net;
 pub mod observe;
+pub mod promote;
 pub mod record;
 pub mod server;
 pub mod simulated;

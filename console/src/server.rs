@@ -24,8 +24,9 @@ pub use self::around::{
     Surroundings, Usage,
 };
 use crate::{
-    content::{Rendered, RoutePath},
+    content::{Copied, Rendered, RoutePath},
     observe::{Seen, Wanted},
+    promote::{Miss, Origin},
     record::Replay,
 };
 
@@ -148,6 +149,8 @@ pub struct RouteInfo {
     pub version: u32,
     /// SHA-256 of its body.
     pub body_sha256: [u8; 32],
+    /// How long it is served, if it is a copy of what the server behind answered.
+    pub copy: Option<Copied>,
 }
 
 /// A change to what is served.
@@ -268,6 +271,33 @@ pub trait Server: Send {
     /// As for [`Server::sample`], and where responses cannot be known.
     fn response(&mut self, route: &RouteName) -> anyhow::Result<Vec<u8>> {
         anyhow::bail!("the bytes of {route} are known of a running server only")
+    }
+
+    /// What is served at a route, just as it was published, variants included.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Server::response`].
+    fn rendered(&mut self, route: &RouteName) -> anyhow::Result<Rendered> {
+        anyhow::bail!("the bytes of {route} are known of a running server only")
+    }
+
+    /// What was asked for and not served, by path and host, the most frequent first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Server::sample`], and where misses cannot be known.
+    fn misses(&mut self) -> anyhow::Result<Vec<Miss>> {
+        Ok(Vec::new())
+    }
+
+    /// The server behind, to ask it what it answers.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be asked.
+    fn origin(&mut self) -> anyhow::Result<Box<dyn Origin>> {
+        anyhow::bail!("only a running server has another behind it")
     }
 
     /// Copies what was recorded of it into a new file, and returns how many bytes that were.

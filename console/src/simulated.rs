@@ -189,6 +189,7 @@ impl Simulated {
             body_sha256: std::array::from_fn(|byte| {
                 (body_bytes >> (byte % 4 * 8)) as u8 ^ byte as u8
             }),
+            copy: None,
         };
         let hits = RouteHits::default();
         self.routes.push(SimulatedRoute { info, share, hits, rendered: None });

@@ -287,6 +287,14 @@ pub struct Detail {
     pub retired_unix_s: u64,
     /// Modification time of the source file, seconds since the Unix epoch; zero if there is none.
     pub modified_unix_s: u64,
+    /// Of a copy: until when it is served, as in [`Route`]; else zero.
+    pub expires_ns: u64,
+    /// Of a copy: when it was new, seconds since the Unix epoch.
+    pub born_unix_s: u64,
+    /// Of a copy: for how long it was to be served when it was made, in milliseconds.
+    pub lifetime_ms: u64,
+    /// Of a copy: the lifetime that a person gave it, in milliseconds; zero if the server did.
+    pub ttl_ms: u64,
     /// SHA-256 of the body.
     pub body_sha256: [u8; 32],
     /// Says whether publishing something would change anything: see the console.
@@ -319,7 +327,7 @@ pub struct Detail {
     pub content_type: [u8; 128],
 }
 
-const _: () = crate::size_is::<Detail, { 104 + 512 + 256 + 512 + 128 }>();
+const _: () = crate::size_is::<Detail, { 136 + 512 + 256 + 512 + 128 }>();
 
 #[cfg(test)]
 mod tests {

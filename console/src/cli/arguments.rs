@@ -8,7 +8,7 @@ use super::{
     config::ConfigCommand,
     instruments::{
         CaptureArguments, CompletionsArguments, GuardArguments, LogArguments, ManArguments,
-        MetricsArguments, RecordArguments, ReplayArguments,
+        MetricsArguments, PromoteArguments, RecordArguments, ReplayArguments,
     },
     limits::LimitArguments,
 };
@@ -38,6 +38,7 @@ Examples:
   sudo zeroserve-tui replace eth0 /index.html a.html put another file behind a path
   sudo zeroserve-tui redirect eth0 /old /new         send clients elsewhere
   sudo zeroserve-tui respond eth0 /healthz ok        answer with a few words
+  sudo zeroserve-tui promote eth0 /app.js --watch    serve a copy of what the server behind answers
   sudo zeroserve-tui status eth0 --json              one report, for a program
   sudo zeroserve-tui record eth0 --for 60s -o a.zsr  record a minute; replay a.zsr shows it again
   sudo zeroserve-tui metrics eth0 --listen           offer counters to Prometheus on 127.0.0.1:9180
@@ -84,6 +85,11 @@ pub(super) enum Command {
     Respond(RespondArguments),
     /// Serve nothing behind a path any more
     Remove(PathArguments),
+    /// Serve a copy of what the server behind answers to a path, for as long as a cache may; without
+    /// a path, show what is asked for and not served here
+    Promote(PromoteArguments),
+    /// Give a promoted path back to the server behind
+    Demote(PathArguments),
     /// Print requests as they are answered
     Log(LogArguments),
     /// Write packets that leave the fast path into a file for Wireshark
@@ -125,7 +131,8 @@ impl Command {
             Self::Add(arguments) | Self::Replace(arguments) => arguments.output.json,
             Self::Redirect(arguments) => arguments.output.json,
             Self::Respond(arguments) => arguments.output.json,
-            Self::Remove(arguments) => arguments.output.json,
+            Self::Remove(arguments) | Self::Demote(arguments) => arguments.output.json,
+            Self::Promote(arguments) => arguments.output.json,
             Self::Log(arguments) => arguments.output.json,
             Self::Capture(arguments) => arguments.output.json,
             Self::Config(ConfigCommand::Print { .. }) => false,
@@ -362,6 +369,10 @@ mod tests {
         assert!(matches!(parse("zeroserve-tui config print"), Ok(Command::Config(_))));
         assert!(matches!(parse("zeroserve-tui config print console"), Ok(Command::Config(_))));
         assert!(matches!(parse("zeroserve-tui config check f --json"), Ok(Command::Config(_))));
+        assert!(matches!(parse("zeroserve-tui promote eth0 /a"), Ok(Command::Promote(_))));
+        let line = "zeroserve-tui promote eth0 --ttl 30s --watch --rules f --json /a";
+        assert!(matches!(parse(line), Ok(Command::Promote(_))));
+        assert!(matches!(parse("zeroserve-tui demote eth0 //h/a"), Ok(Command::Demote(_))));
         assert!(matches!(parse("zeroserve-tui stop eth0"), Ok(Command::Stop(_))));
         assert!(matches!(parse("zeroserve-tui metrics eth0 --listen"), Ok(Command::Metrics(_))));
         let record = "zeroserve-tui record eth0 --for 60s -o a.zsr";
@@ -385,6 +396,7 @@ mod tests {
             "zeroserve-tui stop an-overlong-interface-name",
             "zeroserve-tui eth0 --port 0",
             "zeroserve-tui remove eth0 //host",
+            "zeroserve-tui promote eth0 /a --ttl 0s",
             "zeroserve-tui add eth0 /a f --header Date:x",
             "zeroserve-tui record eth0 --for 0s -o a",
             "zeroserve-tui record eth0 --for 60 -o a",

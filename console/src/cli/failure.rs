@@ -8,6 +8,7 @@ use super::output;
 use crate::{
     content::{ConfigError, RedirectError, RenderError, ReplyError, SiteError},
     kernel::{AttachError, OpenError, StopError},
+    promote::{PromoteError, RulesError},
     server::ChangeError,
 };
 
@@ -145,6 +146,23 @@ impl From<RedirectError> for Failure {
 impl From<ReplyError> for Failure {
     fn from(error: ReplyError) -> Self {
         Self::refused("reply-not-possible", error)
+    }
+}
+
+impl From<PromoteError> for Failure {
+    fn from(error: PromoteError) -> Self {
+        match &error {
+            PromoteError::Fetch(_) => Self::refused("server-not-answering", error),
+            PromoteError::Taken(_) => Self::refused("path-taken", error),
+            PromoteError::NotPromoted(..) => Self::refused("not-promoted", error),
+            _ => Self::refused("not-promotable", error),
+        }
+    }
+}
+
+impl From<RulesError> for Failure {
+    fn from(error: RulesError) -> Self {
+        Self::refused("rules-not-valid", error)
     }
 }
 

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use zeroserve_shared::reason::Reason;
 
 use super::arguments::{OutputArguments, interface};
-use crate::{metrics::DEFAULT_ROUTE_SERIES, tui::DisplayArguments};
+use crate::{content::RoutePath, metrics::DEFAULT_ROUTE_SERIES, tui::DisplayArguments};
 
 /// Where metrics are offered, unless somebody says otherwise.
 const LISTEN: &str = "127.0.0.1:9180";
@@ -52,6 +52,29 @@ fn reason(name: &str) -> Result<Reason, String> {
         let names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
         format!("there is no such reason; there are {}", names.join(", "))
     })
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PromoteArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// Path to promote, such as /index.html or //example.org/index.html; without a host it is that
+    /// which most clients ask for it
+    #[arg(value_name = "PATH")]
+    pub(super) path: Option<RoutePath>,
+    /// How long to serve it where the server behind does not say, such as 30s; a shorter time than
+    /// it says counts, too
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "path")]
+    pub(super) ttl: Option<Duration>,
+    /// Go on, and ask the server again for every promoted path before its lifetime ends
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// Promote by itself what this TOML file names, while --watch runs
+    #[arg(long, value_name = "FILE", requires = "watch", value_hint = clap::ValueHint::FilePath)]
+    pub(super) rules: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
 }
 
 #[derive(Args, Debug)]

@@ -13,6 +13,7 @@
 //! | `limits` | options that take effect when a server is attached |
 //! | `metrics` | what a server counts, for Prometheus |
 //! | `output` | what a command prints |
+//! | `promote` | `promote` and `demote` |
 //! | `record` | `record` and `replay` |
 //! | `serve` | attach or rejoin, and publish a folder |
 //! | `status` | one report on a server |
@@ -30,6 +31,7 @@ mod instruments;
 mod limits;
 mod metrics;
 mod output;
+mod promote;
 mod record;
 mod running;
 mod serve;
@@ -67,6 +69,8 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Replace(arguments) => changes::replace(&arguments)?,
         Command::Redirect(arguments) => changes::redirect(&arguments)?,
         Command::Respond(arguments) => changes::respond(&arguments)?,
+        Command::Promote(arguments) => promote::promote(&arguments)?,
+        Command::Demote(arguments) => promote::demote(&arguments)?,
         Command::Config(command) => config::run(&command)?,
         Command::Remove(arguments) => changes::remove(&arguments)?,
         Command::Stop(arguments) => changes::stop(&arguments)?,

@@ -26,6 +26,6 @@ pub use config::{BypassRules, Config, ConfigError, ResponseArguments, SiteArgume
 pub use fields::{Field, FieldError};
 pub use path::{PathError, RoutePath};
 pub use redirect::{Redirect, RedirectError};
-pub use render::{RenderError, Rendered, ResponseOptions};
+pub use render::{Copied, CopyError, RenderError, Rendered, Representation, ResponseOptions};
 pub use reply::{Reply, ReplyError};
 pub use site::{Site, SiteError};

@@ -127,6 +127,19 @@ impl RoutePath {
         self.name[..self.path_start].strip_prefix("//")
     }
 
+    /// The path as the target of a request, percent-encoded where need be (RFC 3986 section 3.3).
+    pub fn target(&self) -> String {
+        let mut target = String::with_capacity(self.path().len());
+        for byte in self.path().bytes() {
+            if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
+                target.push(byte.into());
+            } else {
+                target += &format!("%{byte:02X}");
+            }
+        }
+        target
+    }
+
     /// The hash by which the kernel side finds it.
     pub fn hash(&self, key: [u64; 2]) -> PathHash {
         let path = PathHasher::hash(key, self.path().as_bytes());

@@ -1,13 +1,18 @@
 //! What is remembered of a version for people: written when it is published, read by every console.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf, time::SystemTime};
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use zerocopy::FromZeros;
-use zeroserve_shared::route::{Detail, FixedRoute};
+use zeroserve_shared::route::{Detail, Encoding, FixedRoute, VersionInfo};
 
 use super::clock;
 use crate::{
-    content::{Rendered, RoutePath},
+    content::{Copied, Rendered, RoutePath},
     server::{EncodingInfo, RouteInfo, RouteName},
 };
 
@@ -16,6 +21,12 @@ pub(super) fn write(name: &RouteName, rendered: &Rendered) -> Box<Detail> {
     let mut detail = Box::new(Detail::new_zeroed());
     detail.added_unix_s = clock::unix_s(SystemTime::now());
     detail.modified_unix_s = rendered.modified.map_or(0, clock::unix_s);
+    if let Some(copy) = &rendered.copy {
+        let ms = |time: Duration| time.as_millis() as u64;
+        detail.expires_ns = copy.expires.as_nanos() as u64;
+        detail.born_unix_s = clock::unix_s(copy.born);
+        (detail.lifetime_ms, detail.ttl_ms) = (ms(copy.lifetime), copy.ttl.map_or(0, ms));
+    }
     detail.body_sha256 = rendered.body_sha256;
     detail.fingerprint = rendered.fingerprint();
     detail.body_bytes = rendered.body_bytes();
@@ -59,6 +70,40 @@ pub(super) fn describe(
         added: clock::from_unix_s(detail.added_unix_s),
         version: detail.ordinal + 1,
         body_sha256: detail.body_sha256,
+        copy: copy(detail),
+    })
+}
+
+/// What a version was published as, without its variants, from its bytes.
+pub(super) fn read(info: &VersionInfo, detail: &Detail, bytes: Vec<u8>) -> Rendered {
+    let some = |seconds| (seconds != 0).then(|| clock::from_unix_s(seconds));
+    let head = bytes.get(..info.head_bytes as usize).unwrap_or_default();
+    let head = String::from_utf8_lossy(head);
+    let etag = head.split("\r\n").find_map(|line| line.strip_prefix("ETag: "));
+    Rendered {
+        etag: etag.map(str::to_owned),
+        head_bytes: info.head_bytes,
+        forms: info.forms,
+        status: detail.status,
+        content_type: text(&detail.content_type, detail.content_type_bytes),
+        body_sha256: detail.body_sha256,
+        source: source(detail),
+        modified: some(detail.modified_unix_s),
+        last_modified: some(info.modified_unix_s),
+        encoding: Encoding::ALL.get(usize::from(detail.encoding)).copied().unwrap_or_default(),
+        variants: Vec::new(),
+        copy: copy(detail),
+        bytes,
+    }
+}
+
+/// How long a version is served, if it is a copy.
+pub(super) fn copy(detail: &Detail) -> Option<Copied> {
+    (detail.expires_ns != 0).then(|| Copied {
+        expires: Duration::from_nanos(detail.expires_ns),
+        born: clock::from_unix_s(detail.born_unix_s),
+        lifetime: Duration::from_millis(detail.lifetime_ms),
+        ttl: (detail.ttl_ms != 0).then(|| Duration::from_millis(detail.ttl_ms)),
     })
 }
 

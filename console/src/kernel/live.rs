@@ -38,6 +38,7 @@ use crate::{
         listeners::Listener,
     },
     observe::{Seen, Wanted},
+    promote::{Miss, Origin},
     server::{
         Change, ChangeError, Flows, Holder, Identity, RouteInfo, RouteName, Sample, Server,
         Surroundings,
@@ -337,6 +338,21 @@ impl Server for Live {
     fn response(&mut self, route: &RouteName) -> anyhow::Result<Vec<u8>> {
         self.check_attached()?;
         self.view.response(&self.maps, route)
+    }
+
+    fn rendered(&mut self, route: &RouteName) -> anyhow::Result<Rendered> {
+        self.check_attached()?;
+        self.view.rendered(&self.maps, route)
+    }
+
+    fn misses(&mut self) -> anyhow::Result<Vec<Miss>> {
+        self.check_attached()?;
+        self.read_misses()
+    }
+
+    fn origin(&mut self) -> anyhow::Result<Box<dyn Origin>> {
+        self.check_attached()?;
+        Ok(Box::new(self.local_server()?))
     }
 
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {

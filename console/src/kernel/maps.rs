@@ -17,6 +17,7 @@ use zeroserve_shared::{
     counters::{Counters, RouteHits},
     flow::{Flow, FlowKey},
     map,
+    miss::Miss,
     observe::{Observe, Observed, Record},
     path::PathHash,
     response::{Block, LargeBlock, MediumBlock, SmallBlock, StorageClass},
@@ -67,6 +68,7 @@ pub(super) struct Maps {
     pub(super) versions: Array<MapData, Raw<VersionInfo>>,
     pub(super) version_table: Table<u32, VersionInfo>,
     pub(super) details: HashMap<MapData, u32, Raw<Detail>>,
+    pub(super) miss_table: Table<PathHash, Miss>,
     storage: [Table<u32, u32>; 3],
     /// For each class an array that stands where no response is stored.
     empty: [Storage; 3],
@@ -99,6 +101,7 @@ impl Maps {
             versions: typed(&pin(map::VERSIONS))?,
             version_table: Table::open(&pin(map::VERSIONS))?,
             details: typed(&pin(map::DETAILS))?,
+            miss_table: Table::open(&pin(map::MISSES))?,
             storage: [
                 Table::open(&pin(map::SMALL))?,
                 Table::open(&pin(map::MEDIUM))?,

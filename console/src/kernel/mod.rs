@@ -13,6 +13,7 @@
 //! | `ledger` | which routes and version slots are in use |
 //! | `live` | a running server, opened from its pins |
 //! | `maps` | the maps, each with its types |
+//! | `misses` | what is asked for and not served here, and whom else to ask |
 //! | `observe` | the rings of packets and requests that were observed |
 //! | `object` | the compiled programs |
 //! | `pass_through` | a program for the far end of a veth pair, which passes everything |
@@ -33,6 +34,7 @@ mod handoff;
 mod ledger;
 mod live;
 mod maps;
+mod misses;
 mod object;
 mod observe;
 mod pass_through;

@@ -154,7 +154,12 @@ impl<'a> Publisher<'a> {
         }
         let mut version = self.stage(name, index, ordinal, rendered)?;
         version.info.variants = variants;
-        let route = Route { path: hash, version: version.id, ..Route::default() };
+        let mut route = Route { path: hash, version: version.id, ..Route::default() };
+        if let Some(copy) = &rendered.copy {
+            // Never zero, which is no end at all.
+            route.expires_ns = (copy.expires.as_nanos() as u64).max(1);
+            route.born_unix_s = clock::unix_s(copy.born) as u32;
+        }
         versions.push(version);
         self.staged_versions += versions.len();
         self.staged_bytes += rendered.stored_bytes();
@@ -183,7 +188,7 @@ impl<'a> Publisher<'a> {
             route,
             head_bytes: rendered.head_bytes,
             forms: rendered.forms,
-            etag: rendered.etag.as_ref().map_or(0, |etag| TagHasher::hash(etag.as_bytes())),
+            etag: rendered.etag.as_deref().map_or(0, tag_hash),
             modified_unix_s: rendered.last_modified.map_or(0, clock::unix_s),
             variants: [Variant::default(); MAX_VARIANTS],
         };
@@ -258,6 +263,13 @@ impl<'a> Publisher<'a> {
             let cpus = nr_cpus().map_err(|(file, error)| anyhow::anyhow!("{file}: {error}"))?;
             let zero = PerCpuValues::try_from(vec![Raw(RouteHits::default()); cpus])?;
             self.maps.hits.set(*index, zero, 0).context("cannot reset a route's counters")?;
+        }
+        let before = self.ledger.routes[*index as usize];
+        if ends_before(route, &before) {
+            // The kernel copies an element word by word, the version before its end: in between a
+            // program must not find the new version with the old one's end.
+            let shortened = Route { expires_ns: route.expires_ns, ..before };
+            self.maps.routes.set(*index, Raw(shortened), 0).context("cannot change a route")?;
         }
         self.maps.routes.set(*index, Raw(*route), 0).context("cannot change a route")?;
         self.ledger.routes[*index as usize] = *route;
@@ -368,6 +380,16 @@ impl<'a> Publisher<'a> {
         let revision = self.ledger.revision;
         self.maps.revision.set(0, revision, 0).context("cannot write the revision")
     }
+}
+
+/// The hash of a tag, as the kernel side has those of requests: without the `W/` of a weak one.
+fn tag_hash(etag: &str) -> u64 {
+    TagHasher::hash(etag.strip_prefix("W/").unwrap_or(etag).as_bytes())
+}
+
+/// Whether a route ends, and before another does.
+fn ends_before(route: &Route, other: &Route) -> bool {
+    route.expires_ns != 0 && (other.expires_ns == 0 || route.expires_ns < other.expires_ns)
 }
 
 fn is_dead(flow: &Flow, now_ms: u32) -> bool {

@@ -10,7 +10,7 @@ use zeroserve_shared::{
 
 use super::{clock, detail, ledger::Ledger, maps::Maps};
 use crate::{
-    content::RoutePath,
+    content::{Rendered, RoutePath},
     server::{EncodingInfo, RouteInfo, RouteName, Sample},
 };
 
@@ -60,6 +60,21 @@ impl View {
         // Replaced and freed while it was read: what was read may be another's.
         ensure!(described()?.generation == version.generation(), "{route} was replaced just now");
         Ok(bytes)
+    }
+
+    /// What is served at a route, just as it was published, variants included.
+    pub(super) fn rendered(&mut self, maps: &Maps, route: &RouteName) -> anyhow::Result<Rendered> {
+        self.refresh(maps)?;
+        let mut served = self.by_version.iter();
+        let (version, _) = served
+            .find(|(_, info)| info.name == *route)
+            .with_context(|| format!("nothing is served at {route}"))?;
+        let variants = maps.versions.get(&version.slot(), 0)?.0.variants;
+        let mut rendered = read_back(maps, *version)?;
+        for variant in variants.iter().filter(|variant| !variant.version.is_none()) {
+            rendered.variants.push(read_back(maps, variant.version)?);
+        }
+        Ok(rendered)
     }
 
     /// Every counter.
@@ -130,6 +145,18 @@ impl View {
         self.revision = Some(revision);
         Ok(revision)
     }
+}
+
+/// What a version was published as, without its variants.
+fn read_back(maps: &Maps, version: VersionId) -> anyhow::Result<Rendered> {
+    let described = || Ok::<_, anyhow::Error>(maps.versions.get(&version.slot(), 0)?.0);
+    let info = described()?;
+    let detail = maps.details.get(&version.slot(), 0).context("cannot read details")?.0;
+    let bytes = maps.stored(info.class, version.slot(), info.stored_bytes())?;
+    // Replaced and freed while it was read: what was read may be another's.
+    let is_same = described()?.generation == version.generation() && detail.version == version;
+    ensure!(is_same, "it was replaced just now");
+    Ok(detail::read(&info, &detail, bytes))
 }
 
 fn routes_and_variants(routes: &HashMap<VersionId, RouteInfo>) -> usize {

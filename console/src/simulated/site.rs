@@ -72,6 +72,7 @@ pub(super) fn fixed_routes(added: SystemTime) -> Vec<SimulatedRoute> {
             added,
             version: 1,
             body_sha256: [*route as u8; 32],
+            copy: None,
         },
         share: if *route == FixedRoute::NotFound { 6 } else { 0 },
         hits: RouteHits::default(),
@@ -118,5 +119,6 @@ pub(super) fn described(
         added,
         version,
         body_sha256: rendered.body_sha256,
+        copy: rendered.copy,
     }
 }

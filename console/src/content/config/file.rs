@@ -135,7 +135,7 @@ fn rule(table: RuleTable) -> Result<Rule, String> {
 }
 
 /// Reads a pattern for paths, perhaps of one host only.
-pub(super) fn pattern(text: &str) -> Result<(Option<String>, GlobMatcher), String> {
+pub(crate) fn pattern(text: &str) -> Result<(Option<String>, GlobMatcher), String> {
     let (host, glob) = match text.strip_prefix("//") {
         Some(rest) => {
             let slash =

@@ -19,6 +19,7 @@ use std::{
 
 use globset::GlobMatcher;
 
+pub(crate) use self::file::pattern;
 pub use self::{
     arguments::{ResponseArguments, SiteArguments},
     bypass::BypassRules,

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use http::StatusCode;
 use sha2::{Digest, Sha256};
 use zeroserve_shared::{
-    response::{MOVING_BYTES, NO_MOVING_PART, PART_BYTES, PART_GAP_BYTES},
+    response::{MOVING_BYTES, NO_MOVING_PART, PART_BYTES, PART_GAP_BYTES, SAYS_AGE},
     route::{Encoding, FORMS, Form, NOT_MODIFIED, PARTIAL, UNSATISFIABLE, WHOLE},
 };
 
@@ -145,37 +145,53 @@ impl Rendered {
 
 /// Writes forms one behind the other.
 #[derive(Default)]
-struct Writer {
-    bytes: Vec<u8>,
-    forms: [Form; FORMS],
+pub(super) struct Writer {
+    pub(super) bytes: Vec<u8>,
+    pub(super) forms: [Form; FORMS],
 }
 
 impl Writer {
     /// Status line, the part that the kernel fills in, and who sends it.
     fn begin(&mut self, form: usize, status: u16) {
-        let start = self.bytes.len();
-        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-        // RFC 9112 section 4: the blank is there even if the reason is not.
-        let line = format!("HTTP/1.1 {status} {}\r\nDate: ", reason.unwrap_or_default());
-        self.bytes.extend(line.as_bytes());
-        self.forms[form].start = start as u32;
-        self.forms[form].moving_offset = (self.bytes.len() - start) as u32;
-        self.bytes.extend([0; MOVING_BYTES]);
+        self.begin_with(form, status, "Date");
         if form != PARTIAL {
             self.field("Server", "zeroserve");
         }
     }
 
+    /// Status line, and the part that the kernel fills in: an age.
+    pub(super) fn begin_copy(&mut self, form: usize, status: u16) {
+        self.begin_with(form, status, "Age");
+        self.forms[form].moving_offset |= SAYS_AGE;
+    }
+
+    /// Status line, and the part that the kernel fills in, which begins with the value of a field.
+    fn begin_with(&mut self, form: usize, status: u16, field: &str) {
+        let start = self.bytes.len();
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        // RFC 9112 section 4: the blank is there even if the reason is not.
+        let line = format!("HTTP/1.1 {status} {}\r\n{field}: ", reason.unwrap_or_default());
+        self.bytes.extend(line.as_bytes());
+        self.forms[form].start = start as u32;
+        self.forms[form].moving_offset = (self.bytes.len() - start) as u32;
+        self.bytes.extend([0; MOVING_BYTES]);
+    }
+
     /// The place where the kernel says which part of the body it sends.
     fn part(&mut self) {
-        const LINE_END: &[u8; PART_GAP_BYTES] = b"\r\n";
-        self.bytes.extend(LINE_END);
-        self.bytes.extend([0; PART_BYTES]);
+        self.copy_part();
         self.field("Server", "zeroserve");
     }
 
+    /// The same of a copy.
+    pub(super) fn copy_part(&mut self) {
+        const LINE_END: &[u8; PART_GAP_BYTES] = b"\r\n";
+        self.bytes.extend(LINE_END);
+        self.bytes.extend([0; PART_BYTES]);
+    }
+
     /// A field, behind the line end of the one before.
-    fn field(&mut self, name: &str, value: &str) {
+    pub(super) fn field(&mut self, name: &str, value: &str) {
         self.bytes.extend(format!("\r\n{name}: {value}").as_bytes());
     }
 
@@ -186,12 +202,12 @@ impl Writer {
     }
 
     /// The end of the head; how many bytes there are now.
-    fn end_head(&mut self) -> u32 {
+    pub(super) fn end_head(&mut self) -> u32 {
         self.bytes.extend(b"\r\n\r\n");
         self.bytes.len() as u32
     }
 
-    fn end(&mut self, form: usize) {
+    pub(super) fn end(&mut self, form: usize) {
         let form = &mut self.forms[form];
         form.bytes = self.bytes.len() as u32 - form.start;
     }

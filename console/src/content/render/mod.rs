@@ -2,9 +2,11 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `copy` | copies of what another server answered |
 //! | `fixed` | the answers to what is no hit |
 //! | `forms` | one form behind the other: the whole, 304, 206, 416 |
 
+mod copy;
 mod fixed;
 mod forms;
 #[cfg(test)]
@@ -24,6 +26,7 @@ use zeroserve_shared::{
     route::{Encoding, FORMS, Form, WHOLE},
 };
 
+pub use self::copy::{Copied, CopyError, Representation};
 use self::forms::Forms;
 use super::{
     compress,
@@ -63,6 +66,8 @@ pub struct Rendered {
     pub encoding: Encoding,
     /// The same body in other encodings, the smallest first.
     pub variants: Vec<Rendered>,
+    /// How long it is served, if it is a copy of what another server answered.
+    pub copy: Option<Copied>,
 }
 
 /// How a response is made, as far as a person can say.
@@ -222,6 +227,7 @@ impl Rendered {
                 last_modified,
                 encoding,
                 variants: Vec::new(),
+                copy: None,
             }
         };
         let variants = variants.iter().map(|(encoding, body)| one(*encoding, body)).collect();
@@ -246,7 +252,7 @@ impl Rendered {
             digest.update((one.bytes.len() as u64).to_le_bytes());
             digest.update(&one.bytes);
         }
-        digest.update(format!("{:?} {:?}", self.source, self.modified));
+        digest.update(format!("{:?} {:?} {:?}", self.source, self.modified, self.copy));
         let digest = digest.finalize();
         std::array::from_fn(|byte| digest[byte])
     }

@@ -1,0 +1,50 @@
+//! Promoting: what the server behind answers is copied, and served here for as long as a cache may.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `miss` | what is asked for and not served here |
+//! | `fetch` | one exchange with the server behind |
+//! | `policy` | whether a shared cache may keep an answer, and for how long (RFC 9111) |
+//! | `examine` | a path with all its encodings: what can be promoted, or why not |
+//! | `refresh` | asking again before a copy's lifetime ends |
+//! | `rules` | the rule file: what is to be promoted without being asked |
+//! | `watch` | refreshing and promoting, as long as somebody runs |
+
+mod examine;
+mod fetch;
+mod miss;
+mod policy;
+mod refresh;
+mod rules;
+mod watch;
+
+use std::{fmt, time::Duration};
+
+pub use self::{
+    examine::{Examined, PromoteError, Wish, examine, find_copy},
+    fetch::{Exchange, FetchError, LocalServer, Origin, Query},
+    miss::Miss,
+    policy::Unfit,
+    refresh::{Refreshed, is_due, refresh},
+    rules::{Rules, RulesError},
+    watch::{Event, Watcher},
+};
+
+/// A time that people wait for, in the unit that suits it.
+struct Shown(Duration);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        if seconds == 0 {
+            write!(formatter, "{} ms", self.0.as_millis())
+        } else {
+            humantime::format_duration(Duration::from_secs(seconds)).fmt(formatter)
+        }
+    }
+}
+
+/// A lifetime, as people read it.
+pub fn shown(time: Duration) -> String {
+    Shown(time).to_string()
+}
