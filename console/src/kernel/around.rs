@@ -61,6 +61,7 @@ impl Live {
         let flows = self.maps.flow_table.read(flow_capacity as usize).ok();
         let waiting = self.ledger.as_ref().map_or(0, |ledger| ledger.retired.len());
         let pen = self.pen.as_mut().and_then(Pen::take);
+        let pen_trouble = self.pen.as_ref().and_then(Pen::trouble);
         Ok(Surroundings {
             taken: clock::monotonic(),
             program_id: Some(state.program_id),
@@ -77,6 +78,7 @@ impl Live {
             run_time,
             stale: stale(&self.identity.interface).unwrap_or_default(),
             pen,
+            pen_trouble,
         })
     }
 

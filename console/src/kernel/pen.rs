@@ -29,6 +29,8 @@ pub(super) struct Pen {
     /// What the file says once it is ours.
     own: Written,
     held: Option<File>,
+    /// Why the file cannot be locked.
+    trouble: Option<String>,
 }
 
 /// What is in the file.
@@ -60,19 +62,29 @@ impl Pen {
                 since_unix_s: since.as_secs(),
             },
             held: None,
+            trouble: None,
         }
     }
 
     /// Takes the pen if it is free; tells who has it, if somebody else does. Where there can be no
-    /// such file everybody has the pen, as if there were no other console.
+    /// such file everybody has the pen, as if there were no other console; see [`Pen::trouble`].
     pub(super) fn take(&mut self) -> Option<Holder> {
         if self.held.is_some() {
             return None;
         }
-        self.try_take().unwrap_or_else(|error| {
-            tracing::warn!("cannot lock {}: {error}", self.path.display());
-            None
-        })
+        let outcome = self.try_take();
+        let trouble = outcome.as_ref().err();
+        let trouble = trouble.map(|error| format!("cannot lock {}: {error}", self.path.display()));
+        if let Some(why) = trouble.as_ref().filter(|_| self.trouble != trouble) {
+            tracing::warn!("{why}");
+        }
+        self.trouble = trouble;
+        outcome.unwrap_or_default()
+    }
+
+    /// Why it cannot be known whether somebody else has the pen, if so.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.clone()
     }
 
     fn try_take(&mut self) -> io::Result<Option<Holder>> {
@@ -164,8 +176,16 @@ mod tests {
     }
 
     #[test]
-    fn where_there_can_be_no_file_nobody_is_kept_out() {
+    fn where_there_can_be_no_file_nobody_is_kept_out_and_that_is_said() {
         let folder = tempfile::NamedTempFile::new().unwrap();
-        assert_eq!(Pen::at(folder.path(), "eth0", "anna").take(), None);
+        let mut pen = Pen::at(folder.path(), "eth0", "anna");
+        assert_eq!(pen.take(), None);
+        let trouble = pen.trouble().expect("it cannot be locked");
+        assert!(trouble.starts_with("cannot lock /"), "{trouble}");
+        let path = folder.path().to_owned();
+        drop(folder);
+        assert_eq!((pen.take(), pen.trouble()), (None, None), "once there can be, all is well");
+        drop(pen);
+        fs::remove_dir(path).unwrap();
     }
 }

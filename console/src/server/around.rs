@@ -33,6 +33,8 @@ pub struct Surroundings {
     pub stale: Vec<String>,
     /// Who else has the right to change the server from a console.
     pub pen: Option<Holder>,
+    /// Why nobody can be kept from changing the server at the same time, if so.
+    pub pen_trouble: Option<String>,
 }
 
 /// Somebody at another console, who holds the right to change the server.

@@ -308,6 +308,15 @@ pub(crate) fn lint(lint: &Lint, identity: &Identity) -> Advice {
             "Many clients at once, or one that opens connections and leaves them.".to_owned(),
             "See the flows panel for who has them; serve with a larger flow table.".to_owned(),
         ),
+        Lint::PenNotLocked(why) => (
+            "Nothing keeps another console from changing the server at the same time, nor tells who \
+             it is."
+                .to_owned(),
+            format!("The file that consoles lock cannot be used: {why}."),
+            "Make /run/zeroserve a folder that you may write to, or run the console as root. Until \
+             then a trial is also not taken back if its guard is killed together with the console."
+                .to_owned(),
+        ),
         Lint::StalePins(interfaces) => (
             format!("Servers are pinned that no longer run: {}.", interfaces.join(", ")),
             "The interface was removed, or made again, while it was served.".to_owned(),
@@ -338,6 +347,7 @@ mod tests {
             Lint::RoutesNearlyFull(usage),
             Lint::VersionsNearlyFull(usage),
             Lint::FlowsNearlyFull(usage),
+            Lint::PenNotLocked("cannot lock it".into()),
             Lint::StalePins(vec!["eth7".into()]),
         ];
         let all = Reason::ALL.iter().map(|cause| (cause.name(), reason(*cause)));

@@ -33,6 +33,8 @@ pub(crate) enum Lint {
     RoutesNearlyFull(Usage),
     VersionsNearlyFull(Usage),
     FlowsNearlyFull(Usage),
+    /// Nobody can be kept from changing the server at the same time, and why.
+    PenNotLocked(String),
     /// Servers are pinned for these interfaces that no longer run.
     StalePins(Vec<String>),
 }
@@ -48,6 +50,7 @@ impl Lint {
             Self::RoutesNearlyFull(_) => "routes-nearly-full",
             Self::VersionsNearlyFull(_) => "versions-nearly-full",
             Self::FlowsNearlyFull(_) => "flows-nearly-full",
+            Self::PenNotLocked(_) => "pen-not-locked",
             Self::StalePins(_) => "stale-pin",
         }
     }
@@ -57,6 +60,7 @@ impl Lint {
         match self {
             Self::ForeignProgram(_) | Self::NotNative(_) | Self::PeerWithoutNapi => Severity::Fault,
             Self::MtuTooSmall(_)
+            | Self::PenNotLocked(_)
             | Self::RoutesNearlyFull(_)
             | Self::VersionsNearlyFull(_)
             | Self::FlowsNearlyFull(_) => Severity::Refused,
@@ -128,6 +132,7 @@ pub(crate) fn lints(identity: &Identity, around: &Surroundings, published: u32) 
     lints.extend(full(Some(Usage { used, capacity })).map(Lint::RoutesNearlyFull));
     lints.extend(full(around.versions).map(Lint::VersionsNearlyFull));
     lints.extend(full(around.flows).map(Lint::FlowsNearlyFull));
+    lints.extend(around.pen_trouble.clone().map(Lint::PenNotLocked));
     if !around.stale.is_empty() {
         lints.push(Lint::StalePins(around.stale.clone()));
     }

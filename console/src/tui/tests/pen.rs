@@ -10,7 +10,10 @@ use crate::{
     content::Rendered,
     server::{Change, Holder},
     simulated::{Event, Simulated},
-    tui::Exit,
+    tui::{
+        Exit,
+        message::{Effect, Message, ServerJob},
+    },
 };
 
 pub(super) fn holder() -> Holder {
@@ -29,7 +32,7 @@ fn read_only(server: Simulated) -> Run {
 
 #[test]
 fn who_has_not_the_pen_only_reads_and_is_told_who_has_it() {
-    for key in ["a", "r", "Down d", "c", "u", "K"] {
+    for key in ["a", "r", "R", "A", "Down d", "c", "u", "K"] {
         let mut run = read_only(Simulated::new(1));
         run.ticks(4).assert_shows(" READ-ONLY: boris ").press(key);
         run.assert_shows(
@@ -37,6 +40,29 @@ fn who_has_not_the_pen_only_reads_and_is_told_who_has_it() {
         );
         assert!(run.model.popup.is_none(), "{key}");
     }
+}
+
+#[test]
+fn a_command_that_changes_something_is_refused_like_its_key() {
+    let mut run = read_only(Simulated::new(1));
+    run.ticks(4).press(":").enter("redirect /a /b").press("Enter");
+    run.assert_shows("read-only: boris");
+    assert!(run.model.popup.is_none());
+}
+
+#[test]
+fn who_gets_the_pen_sees_to_what_was_left_on_trial() {
+    let mut run = read_only(Simulated::new(1).with(20, Event::Pen(None)));
+    run.ticks(16);
+    run.held = Some(Vec::new());
+    let free = crate::server::Surroundings::default();
+    run.send(Message::LookedAround(Ok(Box::new(free))));
+    let held = run.held.take().unwrap();
+    assert!(matches!(held[..], [Effect::Server(ServerJob::Settle)]), "{held:?}");
+    run.send(Message::Settled(Ok(Some("/app.js".into()))));
+    run.assert_shows("✓ taken back: what the other console had on trial at /app.js; it was killed");
+    run.send(Message::Settled(Err("the disk is broken".into())));
+    run.press("L").assert_shows("cannot be taken back: the disk is broken");
 }
 
 #[test]

@@ -75,6 +75,10 @@ screens! {
     cpus_of_a_large_machine: plain().with_cpus(128), |run| { run.ticks(40).press("4"); };
     flows: plain(), |run| { run.ticks(8).press("5 s").ticks(8); };
     flows_of_a_client: plain(), |run| { run.ticks(8).press("5 Down Enter"); };
+    consoles_that_cannot_be_told_apart: plain().around(|around| {
+        let why = "cannot lock /run/zeroserve/eth0.pen: Permission denied (os error 13)";
+        around.pen_trouble = Some(why.into());
+    }), |run| { run.ticks(8).press("i Enter"); };
     read_only: plain().around(|around| around.pen = Some(super::pen::holder())), |run| {
         run.ticks(8).press("d");
     };
