@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     thread::{self, JoinHandle},
 };
 
@@ -94,6 +94,31 @@ impl Front {
         Ok(())
     }
 
+    /// The same with other settings, see [`Plain::start_with`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Plain::start`].
+    ///
+    /// # Panics
+    ///
+    /// As for [`Plain::start`].
+    pub fn start_nginx_with(&mut self, settings: &str) -> Result<()> {
+        let (server, folder) = (&self.network.server, self.folder.path());
+        self.nginx = Some(Plain::start_with(server, folder, settings)?);
+        Ok(())
+    }
+
+    /// The console's binary with arguments, to be run on the server's end. `IFACE` stands for the
+    /// interface.
+    pub fn console(&self, arguments: &[&str]) -> Command {
+        let mut command = self.network.server.command(binary::path());
+        let interface = self.network.interface();
+        command.args(arguments.iter().map(|argument| argument.replace("IFACE", interface)));
+        command.stdin(Stdio::null());
+        command
+    }
+
     /// Stops nginx.
     pub fn stop_nginx(&mut self) {
         self.nginx = None;
@@ -178,13 +203,25 @@ impl Plain {
     ///
     /// Where it is not installed.
     pub fn start(server: &Namespace, folder: &Path) -> Result<Self> {
+        Self::start_with(server, folder, include_str!("../front.conf"))
+    }
+
+    /// The same with other settings, in which `FOLDER` stands for the folder.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not start.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not installed.
+    pub fn start_with(server: &Namespace, folder: &Path, settings: &str) -> Result<Self> {
         require_program("nginx");
         // Workers of nginx run as another user.
         for folder in [folder, &folder.join("site")] {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
         }
         let file = folder.join("nginx.conf");
-        let settings = include_str!("../front.conf");
         fs::write(&file, settings.replace("FOLDER", &folder.display().to_string()))?;
         let mut nginx = server.command("nginx");
         nginx.arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
