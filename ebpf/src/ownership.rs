@@ -116,10 +116,11 @@ pub enum Decision {
 
 /// Whether a request, as far as its first packet goes, is to be answered here if it can be: a
 /// complete GET or HEAD without a body, for a path that leads somewhere, that asks for no other
-/// protocol and has nothing that a rule names.
+/// protocol and has nothing that a rule names. None is once the programs are about to be detached.
 #[inline(always)]
-pub const fn is_ours(scan: &RequestScan, is_found: bool) -> bool {
+pub const fn is_ours(scan: &RequestScan, is_found: bool, is_draining: bool) -> bool {
     is_found
+        && !is_draining
         && !request::has_body(scan)
         && !request::wants_upgrade(scan)
         && !request::bypasses(scan)

@@ -30,7 +30,7 @@ pub struct Config {
     pub if_index: u32,
     /// Routes that fit into the maps, fixed ones included.
     pub max_routes: u32,
-    /// [`HOSTS`], or nothing.
+    /// [`HOSTS`] and [`DRAINING`], or nothing.
     pub flags: u32,
     /// TCP port answered, in host byte order.
     pub port: u16,
@@ -78,6 +78,12 @@ impl OnMiss {
 }
 
 impl Config {
+    /// Whether the programs are about to be detached.
+    #[inline(always)]
+    pub const fn is_draining(&self) -> bool {
+        self.flags & DRAINING != 0
+    }
+
     /// Whether requests that are not served here go to a server.
     #[inline(always)]
     pub const fn hands_off(&self) -> bool {
@@ -87,6 +93,10 @@ impl Config {
 
 /// Flag of [`Config::flags`]: some route is of one host only, so the host has to be looked at.
 pub const HOSTS: u32 = 1;
+
+/// Flag of [`Config::flags`]: the programs are about to be detached. They take no new connections,
+/// finish the answers in flight and close, or hand off, what would go on.
+pub const DRAINING: u32 = 2;
 
 /// An address the programs answer for: IPv6, or IPv4 mapped into it (RFC 4291 section 2.5.5.2).
 pub type Address = [u8; 16];

@@ -143,7 +143,7 @@ reasons! {
     CopyExpired, Pass, Normal, "copy-expired",
         "The packet asks for a path whose promoted copy is past its lifetime, so the server behind is given the connection.";
     LeftToServer, Pass, Normal, "left-to-server",
-        "A SYN begins a connection that could not be handed off later (it comes through a VLAN, or takes very small segments only), so the kernel answers it.";
+        "A SYN begins a connection that the kernel is to answer: it could not be handed off later (it comes through a VLAN, or takes very small segments only), or Zeroserve is about to stop.";
     HandoffEarly, Drop, Normal, "handoff-early",
         "The packet came before the server behind had taken its connection; the client will send it again.";
     FlowTableFull, Drop, Fault, "flow-table-full",

@@ -93,7 +93,8 @@ fn pipelined_requests_are_answered_in_order_by_whoever_they_are_for() -> Result<
 }
 
 #[test]
-fn a_pipelined_request_that_is_too_long_for_the_packet_before_it_is_handed_off_later() -> Result<()> {
+fn a_pipelined_request_that_is_too_long_for_the_packet_before_it_is_handed_off_later() -> Result<()>
+{
     let (hot, cold) = (noise(1, 700), noise(2, 900));
     let (front, mut live) = Front::with_nginx(&[("hot", &hot)], &[("cold", &cold)])?;
     for bytes in [100, 1000, 3000] {

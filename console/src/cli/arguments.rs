@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, builder::RangedI64ValueParser, value_parser};
 
 use super::{
     config::ConfigCommand,
@@ -42,7 +42,7 @@ Examples:
   sudo zeroserve-tui status eth0 --json              one report, for a program
   sudo zeroserve-tui record eth0 --for 60s -o a.zsr  record a minute; replay a.zsr shows it again
   sudo zeroserve-tui metrics eth0 --listen           offer counters to Prometheus on 127.0.0.1:9180
-  sudo zeroserve-tui stop eth0                       detach and clean up
+  sudo zeroserve-tui stop eth0                       finish what is in flight, detach, clean up
 
 Exit codes:
   0   done
@@ -101,7 +101,7 @@ pub(super) enum Command {
     /// Open a recording in the console, without root; without a terminal, report on it
     Replay(ReplayArguments),
     /// Take the server off an interface and remove everything it had in the kernel
-    Stop(InterfaceArguments),
+    Stop(StopArguments),
     /// Print a config file with every key explained, or check one
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -127,7 +127,8 @@ impl Command {
         match self {
             Self::Attach(arguments) => arguments.output.json,
             Self::Serve(arguments) => arguments.output.json,
-            Self::Status(arguments) | Self::Stop(arguments) => arguments.output.json,
+            Self::Status(arguments) => arguments.output.json,
+            Self::Stop(arguments) => arguments.output.json,
             Self::Add(arguments) | Self::Replace(arguments) => arguments.output.json,
             Self::Redirect(arguments) => arguments.output.json,
             Self::Respond(arguments) => arguments.output.json,
@@ -193,6 +194,25 @@ pub(super) struct InterfaceArguments {
     pub(super) interface: String,
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct StopArguments {
+    /// Network interface, such as eth0
+    #[arg(value_name = "IFACE", value_parser = interface)]
+    pub(super) interface: String,
+    /// How long answers in flight may take to be delivered, and idle clients to be told
+    #[arg(long, value_name = "SECONDS", default_value_t = DRAIN_S, value_parser = seconds())]
+    pub(super) drain: u16,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+/// How long connections may take to end before the programs are detached, in seconds.
+pub(super) const DRAIN_S: u16 = 5;
+
+fn seconds() -> RangedI64ValueParser<u16> {
+    value_parser!(u16).range(..=3600)
 }
 
 #[derive(Args, Debug)]

@@ -1,14 +1,14 @@
 //! `add`, `replace`, `redirect`, `respond`, `remove` and `stop`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 
 use super::{
     Failure,
     arguments::{
-        FileArguments, InterfaceArguments, OutputArguments, PathArguments, RedirectArguments,
-        RespondArguments,
+        FileArguments, OutputArguments, PathArguments, RedirectArguments, RespondArguments,
+        StopArguments,
     },
     output, running,
 };
@@ -141,16 +141,25 @@ pub(super) fn remove(arguments: &PathArguments) -> Result<(), Failure> {
 }
 
 /// Takes the server off an interface.
-pub(super) fn stop(arguments: &InterfaceArguments) -> Result<(), Failure> {
-    let InterfaceArguments { interface, output } = arguments;
-    Live::stop(interface)?;
+pub(super) fn stop(arguments: &StopArguments) -> Result<(), Failure> {
+    let StopArguments { interface, drain, output } = arguments;
+    let open = Live::stop_within(interface, Duration::from_secs((*drain).into()))?;
     if output.json {
-        return Ok(output::json(&json!({ "interface": interface, "done": "stopped" }))?);
+        let mut document = json!({ "interface": interface, "done": "stopped" });
+        if *drain > 0 {
+            document["cut_off"] = open.into();
+        }
+        return Ok(output::json(&document)?);
     }
-    Ok(output::text(&stopped(interface))?)
+    Ok(output::text(&stopped(interface, open))?)
 }
 
-/// What a person wants to know after a server was stopped.
-pub(super) fn stopped(interface: &str) -> String {
-    format!("stopped serving on {interface}; the kernel answers there again\n")
+/// What a person wants to know after a server was stopped, with so many connections still open.
+pub(super) fn stopped(interface: &str, open: usize) -> String {
+    let rest = match open {
+        0 => String::new(),
+        1 => ", one connection was cut off".into(),
+        many => format!(", {many} connections were cut off"),
+    };
+    format!("stopped serving on {interface}{rest}; the kernel answers there again\n")
 }

@@ -1,8 +1,15 @@
 //! The console itself, or one report where there is no terminal.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
 
-use super::{Failure, arguments::ConsoleArguments, changes, output, running, serve, status};
+use super::{
+    Failure,
+    arguments::{ConsoleArguments, DRAIN_S},
+    changes, output, running, serve, status,
+};
 use crate::{
     kernel::{Live, OpenError},
     record::{Recorded, journal},
@@ -46,8 +53,8 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
     journal::start();
     match tui::run(Box::new(Recorded::new(Box::new(live))), options)? {
         Exit::Stop => {
-            Live::stop(interface)?;
-            Ok(output::text(&changes::stopped(interface))?)
+            let open = Live::stop_within(interface, Duration::from_secs(DRAIN_S.into()))?;
+            Ok(output::text(&changes::stopped(interface, open))?)
         }
         Exit::Leave => Ok(output::text(&format!(
             "still serving on {interface}; come back with `zeroserve-tui {interface}`, end it with \

@@ -11,17 +11,17 @@ use std::{
 
 use anyhow::{Context, bail};
 use zeroserve_shared::{
-    config::{ABI, Config, OnMiss},
+    config::{ABI, Config, DRAINING, OnMiss},
     map::LINK,
     route::{FIRST_ROUTE, FixedRoute},
 };
 
 use super::{
-    absence::{OpenError, StopError},
+    absence::OpenError,
     addresses,
     attach::{self, AttachError, AttachOptions},
     capabilities::{self, NotPermitted},
-    clock, detail, handoff,
+    clock, detail,
     ledger::Ledger,
     maps::{Maps, Raw},
     observe,
@@ -116,6 +116,13 @@ impl Live {
         if config.abi != ABI {
             return Err(OpenError::OtherAbi { interface: interface.to_owned(), found: config.abi });
         }
+        if config.is_draining()
+            && let Some(_lock) = Lock::try_acquire(&folder)
+        {
+            // Whoever began to stop it holds the lock, and would still do so.
+            config.flags &= !DRAINING;
+            maps.config.set(0, Raw(config), 0).context("cannot write the map CONFIG")?;
+        }
         let around = surroundings(interface, program_id);
         if let Some((own, all)) = &around {
             addresses::write(&mut maps.addresses, &addresses::locals(all, own.index))?;
@@ -195,32 +202,6 @@ impl Live {
             true => Ok(()),
             false => publisher.put(&name, rendered),
         })
-    }
-
-    /// Takes the server off an interface and removes everything it had in the kernel. Clears away
-    /// what is left of one that has died, too.
-    ///
-    /// # Errors
-    ///
-    /// See [`StopError`].
-    pub fn stop(interface: &str) -> Result<(), StopError> {
-        capabilities::check()?;
-        let folder = pins::folder(interface);
-        let Some(_lock) = Lock::acquire(&folder).map_err(|error| not_stopped(&folder, error))?
-        else {
-            let served = pins::served_interfaces().unwrap_or_default();
-            return Err(StopError::NotAttached { interface: interface.to_owned(), served });
-        };
-        // Detached, not just unpinned, because another console may have the link open.
-        if let Ok(link) = Link::open(&folder.join(LINK)) {
-            let attached = link.state().is_ok_and(|state| state.if_index.is_some());
-            if attached {
-                link.detach().with_context(|| format!("cannot detach from {interface}"))?;
-            }
-        }
-        // After the XDP program, which relies on it.
-        handoff::detach(&folder);
-        pins::remove(&folder).map_err(|error| not_stopped(&folder, error))
     }
 
     /// Holds the lock while `change` runs, makes what it has staged, frees what nobody needs.
@@ -381,7 +362,10 @@ impl Server for Live {
 
 /// The interface that carries the program, and all there are beside it; nothing if it lies in
 /// another network namespace than this process.
-fn surroundings(interface: &str, program_id: u32) -> Option<(Interface, Vec<Interface>)> {
+pub(super) fn surroundings(
+    interface: &str,
+    program_id: u32,
+) -> Option<(Interface, Vec<Interface>)> {
     let all = interfaces::list().ok()?;
     let own = all.iter().find(|found| {
         found.name == interface && found.xdp.is_some_and(|xdp| xdp.program_id == program_id)
@@ -425,11 +409,4 @@ fn refused(folder: &Path, error: io::Error) -> OpenError {
         return NotPermitted { missing: Vec::new() }.into();
     }
     anyhow::Error::new(error).context(format!("cannot open {}", folder.display())).into()
-}
-
-fn not_stopped(folder: &Path, error: io::Error) -> StopError {
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        return NotPermitted { missing: Vec::new() }.into();
-    }
-    anyhow::Error::new(error).context(format!("cannot remove {}", folder.display())).into()
 }

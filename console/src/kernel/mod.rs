@@ -20,6 +20,7 @@
 //! | `pins` | the folder on the BPF filesystem that keeps a server alive |
 //! | `publish` | put versions behind routes, take them away, free what nobody needs |
 //! | `sample` | what the counters and routes say |
+//! | `stop` | stopping a server: letting connections end, then detaching its programs |
 //! | `sys` | the few calls of `bpf(2)` that aya does not offer |
 
 mod absence;
@@ -42,6 +43,7 @@ mod pen;
 mod pins;
 mod publish;
 mod sample;
+mod stop;
 mod sys;
 
 pub use absence::{OpenError, StopError};

@@ -232,6 +232,25 @@ impl Program {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
     }
 
+    /// Runs it once with a frame, as if an interface had received that: its verdict, and the frame
+    /// as it left it.
+    pub(super) fn test_run(&self, frame: &[u8]) -> io::Result<(u32, Vec<u8>)> {
+        let mut answer = vec![0; 4096];
+        let mut attr = empty_attr();
+        attr.test.prog_fd = self.0.as_raw_fd() as u32;
+        attr.test.repeat = 1;
+        attr.test.data_in = frame.as_ptr() as u64;
+        attr.test.data_size_in = frame.len() as u32;
+        attr.test.data_out = answer.as_mut_ptr() as u64;
+        attr.test.data_size_out = answer.len() as u32;
+        // SAFETY: both buffers are live and have as many bytes as the kernel is told.
+        unsafe { bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attr) }?;
+        // SAFETY: `test` is the member of the union set above, and the kernel writes only integers.
+        let (verdict, bytes) = unsafe { (attr.test.retval, attr.test.data_size_out) };
+        answer.truncate(bytes as usize);
+        Ok((verdict, answer))
+    }
+
     /// How long it has run; none where the kernel does not measure that.
     pub(super) fn run_time(&self) -> io::Result<Option<RunTime>> {
         // SAFETY: the struct consists of integers and arrays of them, for which zero is valid.

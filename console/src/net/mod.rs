@@ -8,6 +8,7 @@
 //! | [`namespace`] | private network namespaces, and threads and commands inside them |
 //! | [`neighbours`] | addresses behind the client's end of a private network |
 //! | `private` | two namespaces and what connects them |
+//! | [`raw`] | sending IP packets that have all their headers |
 //! | [`undo`] | leaving no trace, also when a signal ends the process |
 //! | [`veth`] | a pair of interfaces that connects two namespaces |
 //! | [`watch`] | how one interface is doing |
@@ -18,6 +19,7 @@ pub mod listeners;
 pub mod namespace;
 pub mod neighbours;
 mod private;
+pub mod raw;
 pub mod undo;
 pub mod veth;
 pub mod watch;

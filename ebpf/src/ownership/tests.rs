@@ -21,7 +21,7 @@ fn scan(text: &[u8]) -> RequestScan {
 fn judge(text: &[u8], is_served: bool, known: Known) -> Decision {
     let scan = scan(text);
     let is_found = is_served && request::asked(&scan) == Asked::Path;
-    if is_ours(&scan, is_found) {
+    if is_ours(&scan, is_found, false) {
         Decision::Answered
     } else {
         decide(&scan, is_found, false, true, known)
@@ -77,7 +77,7 @@ fn what_a_rule_names_is_the_servers_even_if_the_path_is_served() {
             read(&mut scan, piece);
         }
         assert_eq!(request::asked(&scan), Asked::Path, "{fields}");
-        if is_ours(&scan, SERVED) {
+        if is_ours(&scan, SERVED, false) {
             Decision::Answered
         } else {
             decide(&scan, SERVED, false, true, known)
@@ -123,6 +123,18 @@ fn where_nobody_listens_what_is_served_is_served_and_the_rest_is_told_so() {
     ];
     for (text, is_served, expected) in cases {
         assert_eq!(judge(text, is_served, Known::Nothing), expected, "{}", text.escape_ascii());
+    }
+}
+
+#[test]
+fn before_the_programs_are_detached_the_server_gets_what_it_can_take() {
+    let scan = scan(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(is_ours(&scan, SERVED, false));
+    assert!(!is_ours(&scan, SERVED, true));
+    for (known, expected) in
+        [(Known::Listener, Decision::HandedOff), (Known::Nothing, Decision::Answered)]
+    {
+        assert_eq!(decide(&scan, SERVED, false, true, known), expected);
     }
 }
 

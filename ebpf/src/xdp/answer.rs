@@ -55,7 +55,7 @@ pub(super) fn choose(
         }
     }
     let scratch = &mut *ingress.scratch;
-    if request::wants_close(&scratch.request) {
+    if request::wants_close(&scratch.request) || ingress.config.is_draining() {
         flow.flags |= CLOSE;
     }
     flow.flags &= !SAYS_CLOSE;

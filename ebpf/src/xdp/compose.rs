@@ -44,9 +44,7 @@ fn compose(ingress: &mut Ingress<'_>, flow: &Flow) -> Option<()> {
     let options_at = scratch.headers.bytes();
     let options_bytes = segment.options_bytes;
     words::clear(&mut scratch.options);
-    if options_bytes > 0
-        && !packet.read_bytes(options_at, options_bytes, &mut scratch.options.0)
-    {
+    if options_bytes > 0 && !packet.read_bytes(options_at, options_bytes, &mut scratch.options.0) {
         return None;
     }
     let bytes = segment.payload_bytes;

@@ -3,7 +3,7 @@
 use aya_ebpf::bindings::xdp_md;
 use zeroserve_ebpf::{
     transport::{
-        self, Arrival, BACKLOG, CLOSE, FIN_RECEIVED, FIN_SENT,
+        self, Arrival, BACKLOG, CLOSE, FIN_RECEIVED, FIN_SENT, READING,
         admit::{self, Admission, Place},
         is_delivered, is_sending,
     },
@@ -223,6 +223,10 @@ fn listen(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
         return exchange::next_request(ingress, flow, (-ahead) as u32);
     }
     let place = place(segment);
+    if ingress.config.is_draining() && flow.flags & READING == 0 {
+        // It is idle, and nothing more is taken on.
+        flow.flags |= CLOSE;
+    }
     admit::discard(flow, &place);
     admit::take_fin(flow, &place);
     // What is owed: the rest of the request acknowledged, our FIN, or a word to a client that

@@ -50,7 +50,7 @@ extern "C" fn zeroserve_known(context: *mut xdp_md) -> u32 {
 /// Whether what has been read of a request is to be answered here.
 #[inline(always)]
 pub(super) fn is_ours(ingress: &Ingress<'_>, is_found: bool) -> bool {
-    ownership::is_ours(&ingress.scratch.request, is_found)
+    ownership::is_ours(&ingress.scratch.request, is_found, ingress.config.is_draining())
 }
 
 /// Whether the packet brings again what is to be read next. What has been kept of it is of no use

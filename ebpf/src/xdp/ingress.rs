@@ -253,7 +253,7 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
                 if front::is_handed_off(flow) {
                     // The kernel does not have it any more, as was just seen.
                     connection::remove(ingress);
-                    return Ending(handshake::zeroserve_answer(ingress.context));
+                    return begin(ingress);
                 }
                 // SAFETY: the element stays valid for this call.
                 let admission = connection::admit(ingress.scratch, unsafe { &*flow });
@@ -263,7 +263,7 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
                     return Ending(refused);
                 }
             }
-            return Ending(handshake::zeroserve_answer(ingress.context));
+            return begin(ingress);
         }
         // The answer to a connection that somebody here opened from this port.
         flags if flags == SYN | ACK => return Ending::of(Reason::UnknownConnection),
@@ -296,6 +296,16 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
         return Ending::of(Reason::UnknownConnection);
     }
     Ending(handshake::zeroserve_resume(ingress.context))
+}
+
+/// Handles a SYN that begins a connection.
+#[inline(always)]
+fn begin(ingress: &mut Ingress<'_>) -> Ending {
+    if ingress.config.is_draining() {
+        connection::remove(ingress);
+        return Ending::of(Reason::LeftToServer);
+    }
+    Ending(handshake::zeroserve_answer(ingress.context))
 }
 
 /// Whether the segment is for an address of this interface, in the VLAN it came through. To a

@@ -217,8 +217,8 @@ pub(super) fn exit(model: &Model, choice: usize, frame: &mut Frame<'_>, ground: 
             identity.port
         ),
         format!(
-            "Stop it: the programs are detached and connections in flight end. Whoever listens \
-             on port {} answers afterwards, or nobody.",
+            "Stop it: answers in flight are finished and connections end, within a few seconds. \
+             Whoever listens on port {} answers afterwards, or nobody.",
             identity.port
         ),
     ];
