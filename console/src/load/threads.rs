@@ -53,7 +53,8 @@ impl Thread {
         let policy = if priority.is_some() { libc::SCHED_FIFO } else { libc::SCHED_OTHER };
         let parameters = libc::sched_param { sched_priority: priority.unwrap_or(0) };
         // SAFETY: the kernel only reads the parameters.
-        let result = unsafe { libc::sched_setscheduler(self.0.as_raw(), policy, &raw const parameters) };
+        let result =
+            unsafe { libc::sched_setscheduler(self.0.as_raw(), policy, &raw const parameters) };
         ensure!(
             result == 0,
             "cannot change the priority of the thread {}: {}",

@@ -156,18 +156,21 @@ extern "C" fn zeroserve_find(board: *const Board, from: u32, to: u32, held: u32)
         return to;
     };
     let flip = if held != 0 { 0 } else { u64::MAX };
-    let mut found = to;
+    let (mut found, mut word) = (0, 0);
     let mut index = WORDS as u32;
     while index > 0 {
         index -= 1;
         let (place, mask) = board.place(index, from, to);
         let bits = (board.words[place] ^ flip) & mask;
         if bits != 0 {
-            let base = board.first_word.wrapping_add(index).wrapping_mul(WORD_SEGMENTS);
-            found = base.wrapping_add(bits.trailing_zeros());
+            (found, word) = (bits, index);
         }
     }
-    found
+    if found == 0 {
+        return to;
+    }
+    let base = board.first_word.wrapping_add(word).wrapping_mul(WORD_SEGMENTS);
+    base.wrapping_add(found.trailing_zeros())
 }
 
 #[cfg(test)]

@@ -164,7 +164,9 @@ impl Workload {
             What::Many => plan.choices = zipf(MANY, CHOICES_COUNT as usize),
             What::Half { own } => plan.rate = Some(context.half(server.name, own)? as u32),
             What::Flood => plan.flood = self.connections,
-            What::Idle => plan.idle = if server.name == Name::Zeroserve { 100_000 } else { context.idle },
+            What::Idle => {
+                plan.idle = if server.name == Name::Zeroserve { 100_000 } else { context.idle }
+            }
             What::Path(..) | What::Connections(_) | What::NotModified => {}
         }
         Ok(plan)
