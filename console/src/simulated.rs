@@ -5,6 +5,7 @@
 //! every run, one step of traffic for each sample, unless it is told to follow the clock.
 
 mod around;
+mod misses;
 mod sights;
 mod site;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use self::{
 use crate::{
     content::{Rendered, RoutePath},
     observe::{Seen, Wanted},
+    promote::{Miss, Origin},
     server::{
         Change, ChangeError, Flows, Holder, Identity, RouteInfo, RouteName, RunTime, Sample,
         Server, Surroundings,
@@ -379,6 +381,20 @@ impl Server for Simulated {
         }
         let routes: Vec<_> = self.routes.iter().map(|route| &route.info).collect();
         Ok(around::flows(&routes, self.samples, self.taken, self.silent, limit))
+    }
+
+    fn misses(&mut self) -> anyhow::Result<Vec<Miss>> {
+        Ok(if self.silent { Vec::new() } else { misses::after(self.taken) })
+    }
+
+    fn origin(&mut self) -> anyhow::Result<Box<dyn Origin>> {
+        Ok(Box::new(misses::Behind { now: self.identity.attached + self.taken }))
+    }
+
+    fn rendered(&mut self, route: &RouteName) -> anyhow::Result<Rendered> {
+        let found = self.routes.iter().find(|known| known.info.name == *route);
+        let rendered = found.and_then(|known| known.rendered.as_deref());
+        rendered.cloned().ok_or_else(|| anyhow::anyhow!("the bytes of {route} are made up"))
     }
 
     fn response(&mut self, route: &RouteName) -> anyhow::Result<Vec<u8>> {

@@ -160,6 +160,9 @@ pub(super) struct ConsoleArguments {
     pub(super) site: SiteArguments,
     #[command(flatten)]
     pub(super) limits: LimitArguments,
+    /// Promote by itself what this TOML file names, as `promote --rules` does
+    #[arg(long = "promote-rules", value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(super) rules: Option<PathBuf>,
     #[command(flatten)]
     pub(super) display: DisplayArguments,
     #[command(flatten)]

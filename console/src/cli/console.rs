@@ -8,10 +8,13 @@ use std::{
 use super::{
     Failure,
     arguments::{ConsoleArguments, DRAIN_S},
-    changes, output, running, serve, status,
+    changes, output,
+    refresher::Refresher,
+    running, serve, status,
 };
 use crate::{
     kernel::{Live, OpenError},
+    promote::Rules,
     record::{Recorded, journal},
     tui::{self, Exit, Leaving},
 };
@@ -34,6 +37,7 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
     }
     // Before anything is attached: what it reads may make no sense.
     let defaults = arguments.display.apply(tui::Options::from_environment(Leaving::Ask))?;
+    let rules = arguments.rules.as_deref().map(Rules::read).transpose()?;
     let site = config.as_ref().map(serve::look_through).transpose()?;
     let (mut live, _) = serve::attach_or_open(interface, &arguments.limits)?;
     if let Some(site) = &site {
@@ -51,7 +55,10 @@ pub(super) fn run(arguments: &ConsoleArguments) -> Result<(), Failure> {
         ..defaults
     };
     journal::start();
-    match tui::run(Box::new(Recorded::new(Box::new(live))), options)? {
+    let refresher = Refresher::start(interface, rules)?;
+    let exit = tui::run(Box::new(Recorded::new(Box::new(live))), options)?;
+    drop(refresher);
+    match exit {
         Exit::Stop => {
             let open = Live::stop_within(interface, Duration::from_secs(DRAIN_S.into()))?;
             Ok(output::text(&changes::stopped(interface, open))?)

@@ -15,6 +15,7 @@
 //! | `output` | what a command prints |
 //! | `promote` | `promote` and `demote` |
 //! | `record` | `record` and `replay` |
+//! | `refresher` | refreshes copies while a console runs |
 //! | `serve` | attach or rejoin, and publish a folder |
 //! | `status` | one report on a server |
 //! | `warnings` | what is odd around a server, for reports |
@@ -33,6 +34,7 @@ mod metrics;
 mod output;
 mod promote;
 mod record;
+mod refresher;
 mod running;
 mod serve;
 mod status;

@@ -9,7 +9,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::{Failure, arguments::PathArguments, instruments::PromoteArguments, output};
+use super::{Failure, arguments::PathArguments, instruments::PromoteArguments, output, running};
 use crate::{
     content::RoutePath,
     kernel::Live,
@@ -17,6 +17,7 @@ use crate::{
         Event, Examined, Miss, PromoteError, Refreshed, Rules, Watcher, Wish, examine, find_copy,
         shown,
     },
+    record::history,
     server::{Change, RouteName, Server},
 };
 
@@ -24,7 +25,7 @@ use crate::{
 pub(super) fn promote(arguments: &PromoteArguments) -> Result<(), Failure> {
     let PromoteArguments { interface, path, ttl, watch, rules, output } = arguments;
     let rules = rules.as_deref().map(Rules::read).transpose()?;
-    let mut live = Live::open(interface)?;
+    let mut live = running::open(interface)?;
     if let Some(path) = path {
         let wish = Wish::new(path, *ttl, &live.misses()?, live.identity())?;
         let (examined, done) = put(&mut live, &wish)?;
@@ -53,19 +54,19 @@ fn put(live: &mut Live, wish: &Wish) -> Result<(Examined, &'static str), Failure
     let examined = examine(live.origin()?.as_ref(), wish)?;
     let rendered = examined.rendered.clone();
     if known.is_some() {
-        live.apply(Change::Replace(wish.path.clone(), rendered))?;
+        history::apply(live, Change::Replace(wish.path.clone(), rendered))?;
         return Ok((examined, "refreshed"));
     }
-    live.apply(Change::Add(wish.path.clone(), rendered))?;
+    history::apply(live, Change::Add(wish.path.clone(), rendered))?;
     Ok((examined, "promoted"))
 }
 
 /// Gives a promoted path back.
 pub(super) fn demote(arguments: &PathArguments) -> Result<(), Failure> {
     let PathArguments { interface, route, output } = arguments;
-    let mut live = Live::open(interface)?;
+    let mut live = running::open(interface)?;
     let path = find_copy(&route.path, &live.routes()?)?;
-    live.apply(Change::Remove(path.clone()))?;
+    history::apply(&mut live, Change::Remove(path.clone()))?;
     if output.json {
         let document = json!({ "interface": interface, "path": path.as_str(), "done": "demoted" });
         return Ok(output::json(&document)?);

@@ -117,7 +117,9 @@ fn read(folder: &Path, server: &mut dyn Server, paths: &[RoutePath]) -> anyhow::
     let mut draft = Draft::begin(folder, server).ok();
     let mut befores = Vec::new();
     for path in paths {
-        let info = find(&routes, path);
+        // What takes the place of a copy gives way to the server behind, who answers as the copy
+        // would have: a copy's lifetime is not to be prolonged by setting it aside.
+        let info = find(&routes, path).filter(|info| info.copy.is_none());
         let response = info.map(|_| server.response(&RouteName::Path(path.clone()))).transpose()?;
         let served = info.zip(response.as_deref());
         draft = draft.and_then(|mut draft| draft.add(path, served).ok().map(|()| draft));

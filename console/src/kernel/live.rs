@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::Ipv6Addr,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,9 +10,9 @@ use std::{
 
 use anyhow::{Context, bail};
 use zeroserve_shared::{
-    config::{ABI, Config, DRAINING, OnMiss},
+    config::{ABI, Config, DRAINING},
     map::LINK,
-    route::{FIRST_ROUTE, FixedRoute},
+    route::FixedRoute,
 };
 
 use super::{
@@ -22,6 +21,7 @@ use super::{
     attach::{self, AttachError, AttachOptions},
     capabilities::{self, NotPermitted},
     clock, detail,
+    identity::{identify, surroundings},
     ledger::Ledger,
     maps::{Maps, Raw},
     observe,
@@ -33,10 +33,7 @@ use super::{
 };
 use crate::{
     content::{RenderError, Rendered, RoutePath},
-    net::{
-        interfaces::{self, Interface},
-        listeners::Listener,
-    },
+    net::listeners::Listener,
     observe::{Seen, Wanted},
     promote::{Miss, Origin},
     server::{
@@ -358,50 +355,6 @@ impl Server for Live {
             Change::Remove(path) => publisher.remove(&path),
         })
     }
-}
-
-/// The interface that carries the program, and all there are beside it; nothing if it lies in
-/// another network namespace than this process.
-pub(super) fn surroundings(
-    interface: &str,
-    program_id: u32,
-) -> Option<(Interface, Vec<Interface>)> {
-    let all = interfaces::list().ok()?;
-    let own = all.iter().find(|found| {
-        found.name == interface && found.xdp.is_some_and(|xdp| xdp.program_id == program_id)
-    })?;
-    Some((own.clone(), all))
-}
-
-fn identify(
-    interface: &str,
-    if_index: u32,
-    program_id: u32,
-    own: Option<Interface>,
-    config: &Config,
-    maps: &Maps,
-) -> anyhow::Result<Identity> {
-    let flow_capacity = maps.flow_table.capacity()?;
-    let mut addresses: Vec<_> = addresses::read(&maps.addresses)?
-        .into_iter()
-        .map(|local| Ipv6Addr::from(local.address).to_canonical())
-        .collect();
-    addresses.sort();
-    addresses.dedup();
-    Ok(Identity {
-        interface: interface.to_owned(),
-        if_index,
-        driver: own.and_then(|interface| interface.driver),
-        mode: "native",
-        program_id,
-        port: config.port,
-        on_miss: if config.hands_off() { OnMiss::HandOff } else { OnMiss::Refuse },
-        mss: config.mss(20),
-        addresses: addresses.iter().map(ToString::to_string).collect(),
-        attached: clock::from_unix_s(config.attached_unix_s),
-        route_capacity: config.max_routes.saturating_sub(FIRST_ROUTE),
-        flow_capacity,
-    })
 }
 
 fn refused(folder: &Path, error: io::Error) -> OpenError {

@@ -10,6 +10,7 @@
 //! | `detail` | what is remembered of a version for people |
 //! | `generator` | the load generator's program and its maps |
 //! | `handoff` | the handoff program: whether this kernel can have it, and attaching it |
+//! | `identity` | what a server is, and which interface carries it |
 //! | `ledger` | which routes and version slots are in use |
 //! | `live` | a running server, opened from its pins |
 //! | `maps` | the maps, each with its types |
@@ -32,6 +33,7 @@ mod clock;
 mod detail;
 mod generator;
 mod handoff;
+mod identity;
 mod ledger;
 mod live;
 mod maps;

@@ -237,10 +237,13 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Answers by encoding: status, fields and body. Remembers what it was asked.
+    /// Status, fields and body.
+    type Answer = (u16, Vec<(&'static str, String)>, Vec<u8>);
+
+    /// Answers by encoding. Remembers what it was asked.
+    #[derive(Debug)]
     pub(in crate::promote) struct Script {
-        pub(in crate::promote) answers:
-            Mutex<HashMap<Encoding, (u16, Vec<(&'static str, String)>, Vec<u8>)>>,
+        pub(in crate::promote) answers: Mutex<HashMap<Encoding, Answer>>,
         pub(in crate::promote) asked: Mutex<Vec<(Encoding, Option<String>)>>,
     }
 

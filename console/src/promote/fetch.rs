@@ -4,7 +4,7 @@
 //! stays inside, so it reaches the server as if Zeroserve were not there.
 
 use std::{
-    io,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     time::{Duration, SystemTime},
 };
@@ -85,7 +85,7 @@ pub enum FetchError {
 }
 
 /// Somebody to ask.
-pub trait Origin: Send {
+pub trait Origin: Send + fmt::Debug {
     /// Asks for a path, and waits for the whole answer.
     ///
     /// # Errors

@@ -153,17 +153,12 @@ fn has_directive(fields: &HeaderMap, name: &str) -> bool {
 /// The members of a list, in lower case.
 fn words(fields: &HeaderMap, name: &str) -> impl Iterator<Item = String> {
     let values = fields.get_all(name).iter();
-    let all: Vec<String> = values
-        .flat_map(|value| {
-            String::from_utf8_lossy(value.as_bytes())
-                .into_owned()
-                .split(',')
-                .map(|word| word.trim().to_ascii_lowercase())
-                .collect::<Vec<_>>()
-        })
-        .filter(|word| !word.is_empty())
+    let texts: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase())
         .collect();
-    all.into_iter()
+    let words = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
+    let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    words.into_iter()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     content::RoutePath,
+    record::history,
     server::{Change, ChangeError, RouteInfo, RouteName, Server},
 };
 
@@ -132,7 +133,7 @@ impl Watcher {
         if used + wanted > most {
             return Err(PromoteError::Full { path: wish.path.clone(), wanted, used, most }.into());
         }
-        server.apply(Change::Add(wish.path.clone(), examined.rendered.clone()))?;
+        history::apply(server, Change::Add(wish.path.clone(), examined.rendered.clone()))?;
         Ok(Some(Event::Promoted(wish.path.clone(), examined)))
     }
 }

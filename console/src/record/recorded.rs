@@ -21,7 +21,9 @@ use super::{
     state,
 };
 use crate::{
+    content::Rendered,
     observe::{Seen, Wanted},
+    promote::{Miss, Origin},
     server::{
         Change, ChangeError, Flows, Identity, RouteInfo, RouteName, Sample, Server, Surroundings,
     },
@@ -219,6 +221,18 @@ impl Server for Recorded {
         self.server.response(route)
     }
 
+    fn rendered(&mut self, route: &RouteName) -> anyhow::Result<Rendered> {
+        self.server.rendered(route)
+    }
+
+    fn misses(&mut self) -> anyhow::Result<Vec<Miss>> {
+        self.server.misses()
+    }
+
+    fn origin(&mut self) -> anyhow::Result<Box<dyn Origin>> {
+        self.server.origin()
+    }
+
     fn apply(&mut self, change: Change) -> Result<(), ChangeError> {
         let old = history::replaced_by(self.server.as_mut(), &change);
         let outcome = self.server.apply(change.clone());
@@ -241,6 +255,9 @@ pub(super) fn describe(
     interface: &str,
 ) -> (String, Option<String>) {
     let (path, rendered, verb, done) = match change {
+        Change::Add(path, rendered) if rendered.copy.is_some() => {
+            (path, Some(rendered), "promote", "promoted")
+        }
         Change::Add(path, rendered) => (path, Some(rendered), "add", "added"),
         Change::Replace(path, rendered) => (path, Some(rendered), "replace", "replaced"),
         Change::Remove(path) => (path, None, "remove", "removed"),
@@ -259,6 +276,7 @@ pub(super) fn describe(
     let word = format::shell_word(&format::typed_path(path.as_str()));
     let command = match rendered.map(|rendered| (rendered, rendered.source.as_deref())) {
         None => Some((verb, vec![word])),
+        Some((rendered, _)) if rendered.copy.is_some() => Some(("promote", vec![word])),
         Some((_, Some(file))) => Some((verb, vec![word, format::shell_path(file)])),
         Some((rendered, None)) => written_down(path, rendered).map(|(kind, words)| {
             let replaces = matches!(change, Change::Replace(..)).then(|| "--replace".to_owned());

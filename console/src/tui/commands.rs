@@ -63,6 +63,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     key("measure", Action::Measure),
     key("mouse", Action::Mouse),
     key("pause", Action::Pause),
+    on("promote", Panel::Routes, Action::Misses),
     key("quit", Action::Quit),
     key("rates", Action::Show(Panel::Rates)),
     key("reasons", Action::Show(Panel::Reasons)),

@@ -55,6 +55,9 @@ fn undo_of(server: &mut dyn Server, planned: &Planned) -> Result<Planned, String
         return Ok(Planned::new(Change::Remove(path.clone()), None, command));
     }
     let info = describe(server, &path)?;
+    if info.copy.is_some() {
+        return undo_of_copy(server, planned);
+    }
     let response =
         server.response(&RouteName::Path(path.clone())).map_err(|error| format!("{error:#}"))?;
     let (rendered, in_full) = restored(&info, &response)?;
@@ -76,6 +79,20 @@ fn undo_of(server: &mut dyn Server, planned: &Planned) -> Result<Planned, String
     };
     let command = format::command(&interface, verb, &words);
     Ok(Planned { in_full, ..Planned::new(change, None, command) })
+}
+
+/// What brings a copy back that a change replaces or removes. Its lifetime stays what it was.
+fn undo_of_copy(server: &mut dyn Server, planned: &Planned) -> Result<Planned, String> {
+    let path = planned.path().clone();
+    let served = server.rendered(&RouteName::Path(path.clone()));
+    let served = Arc::new(served.map_err(|error| format!("{error:#}"))?);
+    let word = format::shell_word(&format::typed_path(path.as_str()));
+    let command = format::command(&server.identity().interface, "promote", &[word]);
+    let change = match planned.change {
+        Change::Remove(_) => Change::Add(path, served),
+        _ => Change::Replace(path, served),
+    };
+    Ok(Planned::new(change, None, command))
 }
 
 /// The change as it goes live.
@@ -158,7 +175,10 @@ pub(crate) fn head(response: &[u8]) -> Vec<String> {
     head.split("\r\n")
         .map(|line| match line.split_once(": ") {
             // Filled in by the kernel; stored as zeros.
-            Some(("Date", _)) => "Date: (when it is sent)".to_owned(),
+            Some(("Date", value)) if value.starts_with('\0') => {
+                "Date: (when it is sent)".to_owned()
+            }
+            Some(("Age", value)) if value.starts_with('\0') => "Age: (when it is sent)".to_owned(),
             _ => line.to_owned(),
         })
         .collect()

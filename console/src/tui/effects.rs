@@ -25,6 +25,7 @@ use super::message::{Entry, FilesJob, Message, ServerJob};
 use crate::{
     content::Rendered,
     observe::{Packet, pcapng::Capture},
+    promote,
     record::history,
     server::Server,
 };
@@ -157,6 +158,11 @@ pub(crate) fn ask(server: &mut dyn Server, job: ServerJob) -> Message {
             let outcome = server.measure(wanted).map(|()| wanted);
             Message::Measured(outcome.map_err(|e| format!("{e:#}")))
         }
+        ServerJob::Misses => Message::Misses(server.misses().map_err(|e| format!("{e:#}"))),
+        ServerJob::Origin { job, wish } => {
+            let origin = server.origin().map_err(|e| format!("{e:#}"));
+            Message::Origin { job, wish, origin }
+        }
         // Without a guard there is nothing to tell.
         ServerJob::Keep => Message::Kept { too_late: false },
         // Nor is there anything to settle.
@@ -191,6 +197,11 @@ pub(crate) fn read(job: FilesJob) -> Message {
                 .map(Arc::new)
                 .map_err(|error| format!("{:#}", anyhow::Error::new(error)));
             Message::Rendered { job, outcome }
+        }
+        FilesJob::Examine { job, wish, origin } => {
+            let outcome = promote::examine(origin.as_ref(), &wish);
+            let outcome = outcome.map_err(|error| format!("{:#}", anyhow::Error::new(error)));
+            Message::Examined { job, outcome }
         }
         FilesJob::Compare(info) => {
             let drift = match &info.source {

@@ -20,6 +20,8 @@ pub(crate) enum Scope {
     Requests,
     /// Choosing what to have explained.
     Issues,
+    /// Choosing what to promote.
+    Misses,
     /// On any panel, while a recording plays: these keys come before the panel's own.
     Replay,
     /// Typing a filter for the routes or the requests.
@@ -50,7 +52,7 @@ pub(crate) enum Scope {
 
 impl Scope {
     /// All of them, with their titles in the help.
-    pub(crate) const ALL: [(Self, &'static str); 20] = [
+    pub(crate) const ALL: [(Self, &'static str); 21] = [
         (Self::Routes, "Routes"),
         (Self::Reasons, "Reasons"),
         (Self::Rates, "Rates"),
@@ -58,6 +60,7 @@ impl Scope {
         (Self::Flows, "Flows"),
         (Self::Requests, "Requests"),
         (Self::Issues, "What is wrong"),
+        (Self::Misses, "Misses"),
         (Self::Replay, "Replay of a recording"),
         (Self::Filter, "Filter"),
         (Self::Palette, "Command line"),
@@ -118,6 +121,7 @@ pub(crate) enum Action {
     Palette,
     Complete,
     Issues,
+    Misses,
     Outside,
     Export,
     Log,

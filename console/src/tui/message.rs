@@ -12,6 +12,7 @@ use super::{Exit, drift::Drift};
 use crate::{
     content::{Rendered, ResponseOptions, RoutePath},
     observe::{Packet, Seen, Wanted},
+    promote::{Examined, Miss, Origin, Wish},
     record::{Play, Playing, history},
     server::{Change, Flows, RouteInfo, RouteName, Sample, Surroundings},
 };
@@ -71,6 +72,19 @@ pub(crate) enum Message {
         file: PathBuf,
         outcome: Result<usize, String>,
     },
+    /// What was asked for and is not served.
+    Misses(Result<Vec<Miss>, String>),
+    /// The server behind, to be asked for a path.
+    Origin {
+        job: u64,
+        wish: Wish,
+        origin: Result<Box<dyn Origin>, String>,
+    },
+    /// What the server behind answers to a path.
+    Examined {
+        job: u64,
+        outcome: Result<Examined, String>,
+    },
     /// What was done to the server, by whoever.
     History(Vec<history::Entry>),
     Listed {
@@ -121,6 +135,13 @@ pub(crate) enum ServerJob {
     Commit(Box<Commit>),
     /// Have the kernel measure what a packet costs, or no longer.
     Measure(bool),
+    /// What was asked for and is not served.
+    Misses,
+    /// Find the server behind, to ask it for a path.
+    Origin {
+        job: u64,
+        wish: Wish,
+    },
     /// What is on trial stays.
     Keep,
     /// Put back what was on trial, if nobody is left who would.
@@ -144,6 +165,12 @@ pub(crate) enum FilesJob {
         job: u64,
         source: PathBuf,
         options: ResponseOptions,
+    },
+    /// Ask the server behind for a path.
+    Examine {
+        job: u64,
+        wish: Wish,
+        origin: Box<dyn Origin>,
     },
     /// Compare the file of a route with what is served.
     Compare(Box<RouteInfo>),

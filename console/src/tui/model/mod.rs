@@ -5,6 +5,7 @@ mod cause;
 mod changes;
 mod flows;
 mod issue;
+mod misses;
 mod panels;
 mod popup;
 mod sights;
@@ -23,6 +24,7 @@ pub(crate) use cause::Cause;
 pub(crate) use changes::{Changes, TRIAL, Trial};
 pub(crate) use flows::{Client, ClientKey, FLOWS_READ, FlowsPanel};
 pub(crate) use issue::{Issue, Lint, Warning, warnings};
+pub(crate) use misses::{MissRow, Misses};
 pub(crate) use panels::{CURVES, ChartPanel, ReasonsPanel, RoutesPanel, scrolled};
 pub(crate) use popup::{
     Confirm, Inside, Listed, Palette, PathForm, Picker, Popup, Purpose, Working,
@@ -207,6 +209,7 @@ pub(crate) struct Model {
     pub(crate) chart: ChartPanel,
     pub(crate) flows: FlowsPanel,
     pub(crate) sights: Sights,
+    pub(crate) misses: Misses,
     pub(crate) focus: Panel,
     /// The panel beside the routes, where there is room for it.
     pub(crate) side: Panel,
@@ -284,6 +287,7 @@ impl Model {
             chart: ChartPanel::new(),
             flows: FlowsPanel::new(),
             sights: Sights::default(),
+            misses: Misses::default(),
             focus: Panel::Routes,
             side: Panel::Reasons,
             below: Panel::Rates,

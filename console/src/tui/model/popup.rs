@@ -45,6 +45,8 @@ pub(crate) enum Popup {
     Issues {
         selected: usize,
     },
+    /// What is asked for and not served here.
+    Misses,
     /// What to make of something odd.
     Lint {
         lint: Lint,
@@ -60,7 +62,7 @@ pub(crate) enum Popup {
     Answer(AnswerForm),
     Working(Working),
     Palette(Palette),
-    Confirm(Confirm),
+    Confirm(Box<Confirm>),
     /// Several changes, one of them selected.
     Changes {
         listed: Listed,
@@ -85,6 +87,7 @@ impl Popup {
             | Self::Outside { .. }
             | Self::Client { .. } => Scope::Reading,
             Self::Issues { .. } => Scope::Issues,
+            Self::Misses => Scope::Misses,
             Self::Picker(_) => Scope::Picker,
             Self::Path(_) => Scope::Path,
             Self::Answer(_) => Scope::Answer,

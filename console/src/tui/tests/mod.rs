@@ -9,6 +9,7 @@ mod looks;
 mod mouse;
 mod palette;
 mod pen;
+mod promote;
 mod replay;
 mod scale;
 mod screens;

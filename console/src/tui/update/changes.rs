@@ -144,7 +144,7 @@ pub(super) fn ask(model: &mut Model, planned: Planned, effects: &mut Vec<Effect>
     if planned.old.is_some() {
         effects.push(Effect::Server(ServerJob::Head(RouteName::Path(planned.path().clone()))));
     }
-    model.popup = Some(Popup::Confirm(Confirm { planned, choice: 0 }));
+    model.popup = Some(Popup::Confirm(Box::new(Confirm { planned, choice: 0 })));
 }
 
 /// The head of what would be replaced was read.
@@ -170,7 +170,7 @@ pub(super) fn ask_to_remove(model: &mut Model, effects: &mut Vec<Effect>) {
     let RouteName::Path(path) = info.name.clone() else {
         return model.note(Level::Info, "the answers to what is not a hit are built in");
     };
-    let command =
-        model.command("remove", &[format::shell_word(&format::typed_path(path.as_str()))]);
+    let verb = if info.copy.is_some() { "demote" } else { "remove" };
+    let command = model.command(verb, &[format::shell_word(&format::typed_path(path.as_str()))]);
     ask(model, Planned::new(Change::Remove(path), Some(info), command), effects);
 }

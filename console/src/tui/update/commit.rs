@@ -2,6 +2,7 @@
 
 use super::{panels::steps, pen};
 use crate::{
+    content::Rendered,
     record::history::describe_old,
     server::RouteName,
     tui::{
@@ -210,7 +211,12 @@ fn done(model: &Model, planned: &Planned) -> String {
     let old_bytes = old.map(|old| format::bytes(u64::from(old.body_bytes)));
     let new_bytes = planned.rendered().map(in_short);
     let (old, new) = (old_bytes.unwrap_or_default(), new_bytes.unwrap_or_default());
+    let is_copy = |rendered: &Rendered| rendered.copy.is_some();
     match planned.kind() {
+        Kind::Add if planned.rendered().is_some_and(is_copy) => format!("promoted {path}, {new}"),
+        Kind::Remove if planned.old.as_ref().is_some_and(|old| old.copy.is_some()) => {
+            format!("demoted {path}")
+        }
         Kind::Add => format!("added {path}, {new}"),
         Kind::Replace => format!("replaced {path}, {old} → {new}"),
         Kind::Remove => format!("removed {path}"),

@@ -4,6 +4,7 @@ mod answers;
 mod changes;
 mod commit;
 mod copy;
+mod misses;
 mod mouse;
 mod palette;
 mod panels;
@@ -71,6 +72,13 @@ pub(crate) fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Kept { too_late } => commit::on_kept(model, too_late, &mut effects),
         Message::Played(playing) => replay::on_played(model, *playing, &mut effects),
         Message::Saved { file, outcome } => replay::on_saved(model, &file, outcome),
+        Message::Misses(read) => misses::on_misses(model, read),
+        Message::Origin { job, wish, origin } => {
+            misses::on_origin(model, job, wish, origin, &mut effects);
+        }
+        Message::Examined { job, outcome } => {
+            misses::on_examined(model, job, outcome, &mut effects);
+        }
         Message::Listed { folder, entries } => {
             picker::on_listed(model, &folder, entries, &mut effects)
         }
@@ -166,6 +174,7 @@ fn on_action(model: &mut Model, scope: Scope, action: Action, effects: &mut Vec<
             | Scope::Reading
             | Scope::Cause
             | Scope::Issues
+            | Scope::Misses
             | Scope::Staged
             | Scope::Undo => popups::on_action(model, action, effects),
         },
@@ -206,6 +215,7 @@ fn on_tick(model: &mut Model, now: SystemTime, effects: &mut Vec<Effect>) {
         ask_for_flows(model, effects);
     }
     sights::ask(model, effects);
+    misses::ask_now_and_then(model, effects);
     model.ticks += 1;
 }
 

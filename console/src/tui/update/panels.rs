@@ -1,6 +1,8 @@
 //! Keys on the panels.
 
-use super::{answers, ask_for_flows, changes, commit, picker, popups, routes, show_latest, sights};
+use super::{
+    answers, ask_for_flows, changes, commit, misses, picker, popups, routes, show_latest, sights,
+};
 use crate::tui::{
     field::Field,
     keys::Action,
@@ -105,6 +107,7 @@ fn on_routes(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::Redirect => answers::open(model, AnswerKind::Redirect),
         Action::Respond => answers::open(model, AnswerKind::Reply),
         Action::Remove => changes::ask_to_remove(model, effects),
+        Action::Misses => misses::open(model, effects),
         _ => routes.step(steps(action, page)),
     }
 }

@@ -1,6 +1,6 @@
 //! Keys on popups that are read, and on the exit question.
 
-use super::{commit, panels::steps, sights};
+use super::{commit, misses, panels::steps, sights};
 use crate::{
     record::history::Entry,
     tui::{
@@ -21,6 +21,7 @@ pub(super) fn on_action(model: &mut Model, action: Action, effects: &mut Vec<Eff
         Some(Popup::Changes { listed, selected }) => {
             commit::on_list(model, listed, selected, action, effects);
         }
+        Some(Popup::Misses) => misses::on_list(model, action, effects),
         Some(Popup::Issues { selected }) => on_issues(model, selected, action, effects),
         Some(Popup::Cause { .. }) if action == Action::Export => sights::export(model, effects),
         _ => on_reading(model, action),

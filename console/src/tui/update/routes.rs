@@ -64,9 +64,14 @@ fn tell_changes(model: &mut Model, infos: &[RouteInfo]) {
 
 /// What was done to which path between two readings.
 fn changes(old: &[RouteInfo], new: &[RouteInfo]) -> Vec<(RoutePath, &'static str)> {
-    let by_path = |infos: &[RouteInfo]| -> BTreeMap<RoutePath, (u32, SystemTime)> {
+    // A copy that was refreshed and has not changed is the same to whoever reads it.
+    let version = |info: &RouteInfo| match info.copy {
+        Some(_) => (0, SystemTime::UNIX_EPOCH, info.body_sha256),
+        None => (info.version, info.added, [0; 32]),
+    };
+    let by_path = |infos: &[RouteInfo]| -> BTreeMap<RoutePath, _> {
         let paths = infos.iter().filter_map(|info| match &info.name {
-            RouteName::Path(path) => Some((path.clone(), (info.version, info.added))),
+            RouteName::Path(path) => Some((path.clone(), version(info))),
             RouteName::Fixed(_) => None,
         });
         paths.collect()

@@ -10,6 +10,7 @@ use super::{
     detail::{line, wrapped},
     questions::{TEXT_WIDTH, ask, choices},
 };
+use crate::promote::shown;
 use crate::tui::{
     commit::head,
     format,
@@ -21,7 +22,11 @@ use crate::tui::{
 /// What a change would do, and what can be done about it.
 pub(super) fn confirm(confirm: &Confirm, frame: &mut Frame<'_>, ground: Rect) {
     let planned = &confirm.planned;
+    let copy = planned.rendered().and_then(|rendered| rendered.copy);
+    let was_copy = planned.old.as_ref().is_some_and(|old| old.copy.is_some());
     let (title, yes) = match planned.kind() {
+        Kind::Add if copy.is_some() => ("Promote this?", "y  promote"),
+        Kind::Remove if was_copy => ("Give this back to the server behind?", "y  demote"),
         Kind::Add => ("Publish this?", "y  publish"),
         Kind::Replace => ("Replace this?", "y  replace"),
         Kind::Remove => ("Remove this?", "y  remove"),
@@ -29,10 +34,17 @@ pub(super) fn confirm(confirm: &Confirm, frame: &mut Frame<'_>, ground: Rect) {
     let path = format::shortened(planned.path().as_str(), TEXT_WIDTH - 10);
     let mut lines = vec![line("path", path)];
     lines.extend(comparison(planned));
+    if let Some(copy) = copy {
+        let text = format!("{}; asked again before while a console runs", shown(copy.lifetime));
+        lines.push(line("lifetime", text));
+    }
     let mut below = vec![Line::default()];
     if planned.kind() == Kind::Remove {
-        let text =
-            "From then on this path is answered with 404. Transfers in flight end as they began.";
+        let text = if was_copy {
+            "From then on the server behind answers this path again."
+        } else {
+            "From then on this path is answered with 404. Transfers in flight end as they began."
+        };
         below.extend(wrapped(text, TEXT_WIDTH));
     }
     let command: Vec<_> = wrapped(&format!("$ {}", planned.command), TEXT_WIDTH);
@@ -168,7 +180,11 @@ fn comparison(planned: &Planned) -> Vec<Line<'static>> {
             format!("{} bytes", format::exact(new.body_bytes().into())),
             new.content_type.clone(),
             format::hex(&new.body_sha256, 8),
-            source(new.source.as_deref()),
+            if new.copy.is_some() {
+                "the server behind".into()
+            } else {
+                source(new.source.as_deref())
+            },
             new.modified.map_or_else(|| format::NONE.into(), format::date),
         ]
     });

@@ -10,6 +10,7 @@ mod flows;
 mod footer;
 mod header;
 mod log;
+mod misses;
 mod outside;
 mod popup;
 mod questions;

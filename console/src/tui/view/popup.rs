@@ -8,8 +8,8 @@ use ratatui::{
 };
 
 use super::{
-    areas::Areas, centred, changes, detail, flows, log, outside, popup_frame, questions, requests,
-    route,
+    areas::Areas, centred, changes, detail, flows, log, misses, outside, popup_frame, questions,
+    requests, route,
 };
 use crate::tui::{
     format,
@@ -39,6 +39,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, ground: Rect) {
             changes::list(model, *listed, *selected, frame, ground);
         }
         Some(Popup::Exit { choice }) => questions::exit(model, *choice, frame, ground),
+        Some(Popup::Misses) => draw_page(misses::page(model, ground.height.into()), frame, ground),
         Some(Popup::Issues { selected }) => issues(model, *selected, frame, ground),
         Some(_) => {
             if let Some(page) = page(model) {

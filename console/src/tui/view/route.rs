@@ -7,6 +7,7 @@ use super::{
     popup::Page,
 };
 use crate::{
+    promote::shown,
     server::{RouteInfo, RouteName},
     tui::{
         drift::Drift,
@@ -84,6 +85,14 @@ fn origin(model: &Model, info: &RouteInfo, inside: &Inside) -> Vec<Line<'static>
         "published",
         format!("{}, {} ago", format::date(info.added), format::duration(age)),
     ));
+    if let Some(copy) = info.copy {
+        let text = format!(
+            "of what the server answered at {}; served for {}",
+            format::time_of_day(copy.born),
+            shown(copy.lifetime)
+        );
+        lines.push(line("copy", text));
+    }
     lines.push(line("version", info.version.to_string()));
     lines.push(line("index", info.index.to_string()));
     lines
