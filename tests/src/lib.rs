@@ -66,9 +66,16 @@ pub fn require_root() {
 ///
 /// Where it is not in the `PATH`.
 pub fn require_program(name: &str) {
+    assert!(
+        has_program(name),
+        "this test needs {name}, which is not in the PATH; tests/run installs it"
+    );
+}
+
+/// Whether a program is in the `PATH`.
+pub fn has_program(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    assert!(found, "this test needs {name}, which is not in the PATH; tests/run installs it");
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 /// Text in which every tenth byte begins with its own number, so that a part of it says where it is

@@ -128,6 +128,7 @@ impl Drop for Nginx {
     }
 }
 
-fn make_readable(folder: &Path) -> Result<()> {
+/// Has other users read a folder.
+pub(crate) fn make_readable(folder: &Path) -> Result<()> {
     Ok(fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?)
 }

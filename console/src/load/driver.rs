@@ -1,6 +1,7 @@
 //! A running load: begins, is measured, ends.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     ops::Range,
     thread,
@@ -14,6 +15,7 @@ use super::{
     latency::Latency,
     orders::Orders,
     plan::{self, Plan},
+    priority::First,
     target,
     threads::{self, Thread},
 };
@@ -92,8 +94,8 @@ pub struct Driver {
     watched: Vec<Watched>,
     server: Vec<Thread>,
     client: Thread,
-    /// Whether server and client share a CPU.
-    is_one_cpu: bool,
+    /// The CPUs of client and server.
+    cpus: BTreeSet<usize>,
 }
 
 /// A connection as it was when it was looked at last.
@@ -157,7 +159,7 @@ impl Driver {
             watched,
             server,
             client,
-            is_one_cpu: plan.client_cpu == plan.server_cpu,
+            cpus: BTreeSet::from([plan.client_cpu, plan.server_cpu]),
         };
         driver.open()?;
         Ok(driver)
@@ -196,7 +198,11 @@ impl Driver {
     pub fn measure(&mut self, duration: Duration) -> Result<Measured> {
         let (tally, latency) = (self.generator.tally()?, self.generator.latency()?);
         let (server, client) = (self.server_time()?, self.client.run_time()?);
-        let _first = First::new(self)?;
+        let _first = self
+            .rate
+            .is_some()
+            .then(|| First::new(self.server.iter().chain([&self.client]), &self.cpus))
+            .transpose()?;
         let began = Instant::now();
         let (mut asked, mut looked) = (0, Duration::ZERO);
         let obeyed = |tally: &Tally| tally.requests + tally.misses;
@@ -298,35 +304,6 @@ impl Drop for Driver {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
             eprintln!("zeroserve-tui: cannot end the load properly: {error:#}");
-        }
-    }
-}
-
-/// While requests are sent at a given rate, puts the threads of client and server ahead of all others,
-/// and that which sends the orders right behind them. Otherwise the longest latencies would tell what
-/// else the machine does.
-struct First(Vec<Thread>);
-
-impl First {
-    fn new(driver: &Driver) -> Result<Self> {
-        let mut first = Self(Vec::new());
-        // On a common CPU the one would keep the other from running.
-        if driver.rate.is_some() && !driver.is_one_cpu {
-            let packets = driver.server.iter().chain([&driver.client]).map(|thread| (*thread, 2));
-            for (thread, priority) in packets.chain([(Thread::of(0), 1)]) {
-                thread.prefer(Some(priority))?;
-                first.0.push(thread);
-            }
-        }
-        Ok(first)
-    }
-}
-
-impl Drop for First {
-    fn drop(&mut self) {
-        for thread in &self.0 {
-            // It is no worse than before if that fails: the thread may have ended.
-            let _ = thread.prefer(None);
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`latency`] | quantiles of a histogram |
 //! | `orders` | the frames by which the program is told what to do |
 //! | [`plan`] | what is to be done, and how the program is told |
+//! | `priority` | keeps the rest of the machine out of what is measured |
 //! | [`target`] | a request, and what the server answers to it |
 //! | [`threads`] | on which CPUs packets are processed, and how long that takes |
 
@@ -21,6 +22,7 @@ pub mod driver;
 pub mod latency;
 mod orders;
 pub mod plan;
+mod priority;
 pub mod target;
 pub mod threads;
 

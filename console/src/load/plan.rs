@@ -54,7 +54,9 @@ pub(super) fn choices(plan: &Plan, targets: usize) -> Result<Vec<u32>> {
         let number = |at: usize| u32::from_ne_bytes(std::array::from_fn(|byte| bytes[at + byte]));
         let is_timed = number(0).is_multiple_of(plan.timed_every.max(1));
         let is_checked = number(4).is_multiple_of(plan.checked_every.max(1));
-        u32::from(is_timed) * choice::IS_TIMED | u32::from(is_checked) * choice::IS_CHECKED
+        [(is_timed, choice::IS_TIMED), (is_checked, choice::IS_CHECKED)]
+            .into_iter()
+            .fold(0, |marks, (is_set, mark)| if is_set { marks | mark } else { marks })
     });
     Ok(plan.choices.iter().cycle().zip(marks).map(|(one, marks)| one | marks).collect())
 }

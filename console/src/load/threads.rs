@@ -24,6 +24,18 @@ use crate::net::Namespace;
 #[derive(Clone, Copy, Debug)]
 pub struct Thread(Pid);
 
+/// When a thread runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// As soon as it can, and before all of lower numbers. The kernel leaves others a twentieth of
+    /// each second.
+    First(i32),
+    /// In turn.
+    Usual,
+    /// When nobody else wants to.
+    Last,
+}
+
 impl Thread {
     /// A thread, or the first of a process.
     pub fn of(pid: u32) -> Self {
@@ -42,16 +54,19 @@ impl Thread {
             .with_context(|| format!("cannot put the thread {} on CPU {cpu}", self.0))
     }
 
-    /// Puts it ahead of whatever else the machine does (`SCHED_FIFO`), or back among the rest. The
-    /// kernel leaves the others a twentieth of each second.
+    /// Says when it is to run.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses: without `CAP_SYS_NICE`, or in a control group that may have no such
-    /// threads.
-    pub fn prefer(self, priority: Option<i32>) -> Result<()> {
-        let policy = if priority.is_some() { libc::SCHED_FIFO } else { libc::SCHED_OTHER };
-        let parameters = libc::sched_param { sched_priority: priority.unwrap_or(0) };
+    /// Where the kernel refuses: without `CAP_SYS_NICE`, or in a control group that may have no threads
+    /// that go first.
+    pub fn schedule(self, policy: Policy) -> Result<()> {
+        let (policy, sched_priority) = match policy {
+            Policy::First(priority) => (libc::SCHED_FIFO, priority),
+            Policy::Usual => (libc::SCHED_OTHER, 0),
+            Policy::Last => (libc::SCHED_IDLE, 0),
+        };
+        let parameters = libc::sched_param { sched_priority };
         // SAFETY: the kernel only reads the parameters.
         let result =
             unsafe { libc::sched_setscheduler(self.0.as_raw(), policy, &raw const parameters) };

@@ -2,13 +2,15 @@
 //! A benchmark: it measures and prints. It fails where an answer was wrong, never because of a
 //! time.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
 use zeroserve_tests::{
-    compare::{Context, Name, Report, Server, Workload, report::Results, site::Site, workloads},
+    compare::{
+        Context, Name, Report, Server, Workload, published, report::Results, site::Site, workloads,
+    },
     require_root,
 };
 use zeroserve_tui::load::{Driver, Measured, threads::Thread};
@@ -19,12 +21,16 @@ const WARM_UP: Duration = Duration::from_millis(300);
 const METHOD: &str = "\
 Each server has two network namespaces and a veth pair of its own. The client is an XDP program at
 the client's end: it answers each response with the next request, checks every status and length,
-and each byte of one response in 64. Threaded NAPI: a kernel thread for each end of the pair, the
+and each byte of one response in 64, and takes the time of one request in eight. Threaded NAPI: a kernel thread for each end of the pair, the
 client's on one CPU, the server's and its worker on the other. CPU ns: CPU time of the server's
-threads for each request, that of packets included. nginx: tests/nginx.conf, one worker; its packets
-are segments of at most 1500 bytes, as those of any server whose client has an XDP program. The
-client's window is 64 KB. Servers take turns in every round; figures are medians, +- is half of the
-distance from the least to the most. ratio: requests per core, over those of the last server.";
+threads for each request, that of packets included. nginx: tests/nginx.conf, one worker; h2o:
+tests/h2o.conf, one thread; varnish: tests/varnish.vcl, one pool of threads, everything in memory. What
+they send are segments of at most 1500 bytes, as of any server whose client has an XDP program. The
+client's window is 64 KB. At half of a peak, requests go out on time whether answers come or not; client
+and server run ahead of whatever else the machine does, on one CPU, because to wake another takes
+longer than an answer, and most of all in a virtual machine. Servers take turns in every round;
+figures are medians, +- is half of the distance from the least to the most. ratio: requests per core,
+over those of nginx.";
 
 /// Compares servers under the load generator, in network namespaces of their own.
 #[derive(Parser)]
@@ -35,8 +41,8 @@ struct Options {
     /// Print what workloads there are
     #[arg(long)]
     list: bool,
-    /// Servers, the last being the one that others are compared with
-    #[arg(long, value_delimiter = ',', default_value = "zeroserve,nginx")]
+    /// Servers; one that is not installed is left out
+    #[arg(long, value_delimiter = ',', default_value = "zeroserve,nginx,h2o,varnish")]
     servers: Vec<Name>,
     /// How often each server is measured under each workload
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -53,7 +59,16 @@ struct Options {
     /// Where to write everything as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write assets/benchmark.json, and with it the chart and README's tables
+    #[arg(long, conflicts_with = "json")]
+    record: bool,
+    /// Measure nothing, and make the chart and README's tables of assets/benchmark.json
+    #[arg(long, conflicts_with_all = ["json", "record"])]
+    redraw: bool,
 }
+
+/// Where README is.
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn main() -> Result<()> {
     let options = Options::parse();
@@ -63,6 +78,9 @@ fn main() -> Result<()> {
         }
         return Ok(());
     }
+    if options.redraw {
+        return redraw();
+    }
     require_root();
     ensure!((0.1..=60.0).contains(&options.seconds), "a measurement lasts 0.1 to 60 seconds");
     let chosen = chosen(&options.workloads)?;
@@ -71,15 +89,13 @@ fn main() -> Result<()> {
     Thread::of(0).pin(options.client_cpu)?;
     // Before nginx starts, which inherits the limit.
     let idle_connections = workloads::idle_connections()?;
-    let servers = options.servers.iter().map(|name| {
+    let (installed, left_out) = installed(&options.servers);
+    let servers = installed.iter().map(|name| {
         Server::start(*name, &site, options.server_cpu).with_context(|| name.text().to_owned())
     });
     let mut servers: Vec<Server> = servers.collect::<Result<_>>()?;
-    let about = about(&options, idle_connections)?;
-    println!(
-        "{}; {idle_connections} idle connections\n\n{METHOD}",
-        about["machine"].as_str().unwrap_or_default()
-    );
+    let about = about(&options, idle_connections, &left_out)?;
+    println!("{}\n\n{METHOD}", about["machine"].as_str().unwrap_or_default());
     let Options { client_cpu, server_cpu, .. } = options;
     let mut context = Context { client_cpu, server_cpu, idle: idle_connections, peaks: Vec::new() };
     let mut report = Report::default();
@@ -94,12 +110,42 @@ fn main() -> Result<()> {
         }
         report.add(results);
     }
-    if let Some(file) = &options.json {
+    let recorded =
+        options.record.then(|| PathBuf::from(format!("{REPOSITORY}/assets/benchmark.json")));
+    if let Some(file) = recorded.as_ref().or(options.json.as_ref()) {
         fs::write(file, format!("{:#}\n", report.json(about)))
             .with_context(|| file.display().to_string())?;
     }
     ensure!(report.is_sound(), "not every answer was right");
-    Ok(())
+    if options.record { redraw() } else { Ok(()) }
+}
+
+/// Makes the chart and README's tables of what was measured last.
+fn redraw() -> Result<()> {
+    let text = fs::read_to_string(format!("{REPOSITORY}/assets/benchmark.json"))?;
+    let all: Value = serde_json::from_str(&text)?;
+    fs::write(format!("{REPOSITORY}/assets/benchmark.svg"), published::chart(&all)?)?;
+    let readme = format!("{REPOSITORY}/README.md");
+    let text = published::with_tables(&fs::read_to_string(&readme)?, &published::tables(&all)?)?;
+    Ok(fs::write(readme, text)?)
+}
+
+/// The servers that are there, and a sentence about each that is not.
+fn installed(names: &[Name]) -> (Vec<Name>, Vec<String>) {
+    let (mut there, mut left_out) = (Vec::new(), Vec::new());
+    for name in names {
+        let Some(package) = name.missing() else {
+            there.push(*name);
+            continue;
+        };
+        let text = name.text();
+        let why = format!(
+            "{text} is left out: it is not installed; on Debian: apt-get install {package}"
+        );
+        eprintln!("{why}");
+        left_out.push(why);
+    }
+    (there, left_out)
 }
 
 /// The workloads of these names.
@@ -167,21 +213,41 @@ fn measure(
 }
 
 /// What it is measured on, and how.
-fn about(options: &Options, idle_connections: u32) -> Result<Value> {
+fn about(options: &Options, idle_connections: u32, left_out: &[String]) -> Result<Value> {
     let kernel = nix::sys::utsname::uname()?.release().display().to_string();
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpus = info.lines().filter(|line| line.starts_with("processor")).count();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("unknown CPU", |(_, model)| model);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let now = httpdate::HttpDate::from(std::time::SystemTime::now()).to_string();
     Ok(json!({
         "machine": format!("Linux {kernel}, {cpus} CPUs ({model})"),
-        "unix_s": now.as_secs(),
-        "idle_connections": idle_connections,
+        "date": now,
+        "build": if cfg!(debug_assertions) { "debug" } else { "release" },
+        "versions": versions(options),
+        "left_out": left_out,
+        "idle_connections_of_a_process": idle_connections,
         "rounds": options.rounds,
         "seconds": options.seconds,
         "client_cpu": options.client_cpu,
         "server_cpu": options.server_cpu,
         "method": METHOD,
     }))
+}
+
+/// What the servers say of their versions, where they are there.
+fn versions(options: &Options) -> Value {
+    let version = |name: &Name| {
+        let (program, argument) = match name {
+            Name::Zeroserve => return Some((name.text(), env!("CARGO_PKG_VERSION").to_owned())),
+            Name::Nginx => ("nginx", "-v"),
+            Name::H2o => ("h2o", "-v"),
+            Name::Varnish => ("varnishd", "-V"),
+        };
+        let output = Command::new(program).arg(argument).output().ok()?;
+        let text = [output.stdout, output.stderr].concat();
+        let first = String::from_utf8_lossy(&text).lines().next()?.to_owned();
+        Some((name.text(), first))
+    };
+    options.servers.iter().filter_map(version).collect::<BTreeMap<_, _>>().into_iter().collect()
 }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use zeroserve_tui::load::Measured;
 
-use super::{servers::Name, workloads::Workload};
+use super::{
+    servers::Name,
+    workloads::{self, Workload},
+};
 
 /// What was measured of one server under one workload, a round each.
 #[derive(Clone, Debug)]
@@ -87,6 +90,7 @@ impl Results {
             "requests_per_s": self.spread(Measured::requests_per_s).json(),
             "bytes_per_s": self.spread(bytes_per_s).json(),
             "server_cpu_ns_per_request": self.spread(Measured::server_ns_per_request).json(),
+            "client_cpu_ns_per_request": self.spread(Measured::client_ns_per_request).json(),
             "server_cpu_load": self.spread(server_load).json(),
             "client_cpu_load": self.spread(client_load).json(),
             "requests_per_server_core_s": self.requests_per_core_s().json(),
@@ -148,19 +152,50 @@ impl Report {
             "p99.9 us",
             "ratio"
         );
-        let last = results.last().map_or(1.0, |one| one.requests_per_core_s().median);
+        // What others are compared with: nginx, or the last.
+        let is_nginx = |one: &&Results| one.server == Name::Nginx;
+        let reference = results.iter().find(is_nginx).or(results.last());
         for one in &results {
-            one.print(last);
+            one.print(reference.unwrap_or(one));
+            self.print_kept(one);
         }
         self.results.extend(results);
+    }
+
+    /// How much of the load is left beside a flood.
+    fn print_kept(&self, one: &Results) {
+        if let Some(kept) = self.kept(one) {
+            let per_request = one.spread(floods_per_s).median / one.rate().max(1.0);
+            println!(
+                "{:10} {:.0} % of the load kept beside a flood of {per_request:.1} SYNs a request",
+                "",
+                kept * 100.0
+            );
+        }
+    }
+
+    /// Requests answered beside a flood, over those without one.
+    fn kept(&self, one: &Results) -> Option<f64> {
+        let alone = self.results.iter().find(|other| {
+            other.server == one.server && other.workload.name == workloads::WITHOUT_FLOOD
+        })?;
+        one.workload.is_flood().then(|| one.rate() / alone.rate().max(1.0))
     }
 
     /// Everything, for programs. `about` says what it was measured on and how.
     pub fn json(&self, about: Value) -> Value {
         json!({
             "about": about,
-            "results": self.results.iter().map(Results::json).collect::<Vec<_>>(),
+            "results": self.results.iter().map(|one| self.one_json(one)).collect::<Vec<_>>(),
         })
+    }
+
+    fn one_json(&self, one: &Results) -> Value {
+        let mut json = one.json();
+        if let Some(kept) = self.kept(one) {
+            json["part_of_load_kept"] = kept.into();
+        }
+        json
     }
 
     /// Whether nothing went wrong.
@@ -170,16 +205,21 @@ impl Report {
 }
 
 impl Results {
-    fn print(&self, last_per_core: f64) {
+    /// Requests answered in a second.
+    fn rate(&self) -> f64 {
+        self.spread(Measured::requests_per_s).median
+    }
+
+    /// A quantile of the latency, in microseconds.
+    fn quantile_us(&self, part: f64) -> f64 {
+        let of_round = |one: &Measured| one.latency.quantile(part);
+        self.spread(|one| of_round(one).map_or(0.0, |latency| latency.as_secs_f64() * 1e6)).median
+    }
+
+    fn print(&self, reference: &Self) {
         let rate = self.spread(Measured::requests_per_s);
         let ns = self.spread(Measured::server_ns_per_request);
         let per_core = self.requests_per_core_s().median;
-        let quantile = |part: f64| {
-            self.spread(move |one| {
-                one.latency.quantile(part).map_or(0.0, |q| q.as_secs_f64() * 1e6)
-            })
-            .median
-        };
         println!(
             "{:10} {:12.0} {:6.0}% {:9.1} {:10.0} {:6.0}% {:12.0} {:9.1} {:9.1} {:9.1} {:6.1}x",
             self.server.text(),
@@ -189,11 +229,15 @@ impl Results {
             ns.median,
             ns.width() * 50.0,
             per_core,
-            quantile(0.5),
-            quantile(0.99),
-            quantile(0.999),
-            per_core / last_per_core,
+            self.quantile_us(0.5),
+            self.quantile_us(0.99),
+            self.quantile_us(0.999),
+            per_core / reference.requests_per_core_s().median,
         );
+        if self.workload.needs_peaks() && reference.server != self.server {
+            let ratio = reference.quantile_us(0.999) / self.quantile_us(0.999).max(0.001);
+            println!("{:10} p99.9 of {} over this: {ratio:.1}", "", reference.server.text());
+        }
         let sum = |figure: fn(&Measured) -> u64| self.rounds.iter().map(figure).sum::<u64>();
         let noted = [
             ("sent again by the client", sum(|one| one.tally.repeats)),

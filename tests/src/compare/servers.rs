@@ -12,8 +12,11 @@ use zeroserve_tui::{
     server::{Change, Server as _},
 };
 
-use super::site::{HEALTH, HEALTH_BODY, REDIRECT, REDIRECT_TO, SMALL, Site};
-use crate::{Nginx, nginx};
+use super::{
+    others::{self, Process},
+    site::{HEALTH, HEALTH_BODY, REDIRECT, REDIRECT_TO, SMALL, Site},
+};
+use crate::{Nginx, has_program, nginx};
 
 /// Connections that Zeroserve is to have room for: twice as many as are ever open.
 const MOST_FLOWS: u32 = 1 << 18;
@@ -25,6 +28,10 @@ pub enum Name {
     Zeroserve,
     /// nginx, with tests/nginx.conf and one worker.
     Nginx,
+    /// h2o, with tests/h2o.conf and one thread.
+    H2o,
+    /// varnish, with tests/varnish.vcl and one pool of threads, in front of an nginx.
+    Varnish,
 }
 
 impl Name {
@@ -33,7 +40,25 @@ impl Name {
         match self {
             Self::Zeroserve => "zeroserve",
             Self::Nginx => "nginx",
+            Self::H2o => "h2o",
+            Self::Varnish => "varnish",
         }
+    }
+
+    /// The Debian package that is missing, if one is.
+    pub fn missing(self) -> Option<&'static str> {
+        let (program, package) = match self {
+            Self::Zeroserve => return None,
+            Self::Nginx => ("nginx", "nginx-light"),
+            Self::H2o => ("h2o", "h2o"),
+            Self::Varnish => ("varnishd", "varnish"),
+        };
+        (!has_program(program)).then_some(package)
+    }
+
+    /// Whether its connections are files of a process, of which it may not have any number.
+    pub fn has_descriptors(self) -> bool {
+        self != Self::Zeroserve
     }
 }
 
@@ -54,6 +79,7 @@ pub struct Server {
 enum Kind {
     Zeroserve { _live: Box<Live>, server: PrivateServer },
     Nginx { _nginx: Nginx, _program: PassThrough, network: PrivateNetwork },
+    Process { _process: Process, _program: PassThrough, network: PrivateNetwork },
 }
 
 impl Server {
@@ -66,6 +92,7 @@ impl Server {
         match name {
             Name::Zeroserve => Self::zeroserve(site),
             Name::Nginx => Self::nginx(site, cpu),
+            Name::H2o | Name::Varnish => Self::process(name, site, cpu),
         }
     }
 
@@ -88,10 +115,7 @@ impl Server {
     }
 
     fn nginx(site: &Site, cpu: usize) -> Result<Self> {
-        let network = PrivateNetwork::create("cmp")?;
-        // Frames that a program sends arrive only where NAPI runs.
-        let index = network.veth.server_index;
-        let program = network.server.run(|| PassThrough::attach(index))??;
+        let (network, program) = network()?;
         let (server, client) = (&network.server, &network.client);
         let nginx = Nginx::start_workers("1", server, client, &site.beside("nginx"), &site.root())?;
         let threads: Vec<Thread> = nginx.workers()?.into_iter().map(Thread::of).collect();
@@ -103,13 +127,34 @@ impl Server {
         Ok(Self { name: Name::Nginx, port: nginx::PORT, threads, entity_tag, kind })
     }
 
+    fn process(name: Name, site: &Site, cpu: usize) -> Result<Self> {
+        let (network, program) = network()?;
+        let process = match name {
+            Name::H2o => Process::h2o(&network, site, cpu)?,
+            _ => Process::varnish(&network, site, cpu)?,
+        };
+        let entity_tag = entity_tag(&network, others::PORT, SMALL)?;
+        let threads = process.threads()?;
+        let kind = Kind::Process { _process: process, _program: program, network };
+        Ok(Self { name, port: others::PORT, threads, entity_tag, kind })
+    }
+
     /// Its network.
     pub fn network(&mut self) -> &mut PrivateNetwork {
         match &mut self.kind {
             Kind::Zeroserve { server, .. } => &mut server.network,
-            Kind::Nginx { network, .. } => network,
+            Kind::Nginx { network, .. } | Kind::Process { network, .. } => network,
         }
     }
+}
+
+/// A network for a server without an XDP program, which gets one that passes everything: frames that
+/// a program sends arrive only where NAPI runs.
+fn network() -> Result<(PrivateNetwork, PassThrough)> {
+    let network = PrivateNetwork::create("cmp")?;
+    let index = network.veth.server_index;
+    let program = network.server.run(|| PassThrough::attach(index))??;
+    Ok((network, program))
 }
 
 /// The entity tag that a server gives a path.

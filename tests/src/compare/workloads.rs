@@ -32,13 +32,18 @@ enum What {
     NotModified,
     /// Many paths.
     Many,
-    /// One path, at half of a server's peak; of the slowest, or of each its own.
+    /// One path, at half of a server's peak: of nginx, or of each its own.
     Half { own: bool },
+    /// One path, with client and server on one CPU.
+    OneCore,
     /// One path beside a flood of SYNs.
     Flood,
     /// One path beside idle connections.
     Idle,
 }
+
+/// The workload that the one beside a flood is, without it.
+pub const WITHOUT_FLOOD: &str = "small";
 
 /// Connections that wait to be told when to ask. Should all be busy, the requests that are not
 /// sent are counted.
@@ -49,12 +54,18 @@ const MOST_ORDERS_PER_S: f64 = 100_000.0;
 // Not more connections than a veth pair can queue segments for, which is 256: what it drops would
 // be repeated after 200 ms, and that would be all to be seen of any server.
 /// All there are.
-pub const WORKLOADS: [Workload; 14] = [
+pub const WORKLOADS: [Workload; 15] = [
     Workload {
         name: "small",
         about: "272 bytes, one segment, keep-alive",
         connections: 64,
         what: What::Path(SMALL, 200),
+    },
+    Workload {
+        name: "one-core",
+        about: "the same, client and server on one CPU",
+        connections: 64,
+        what: What::OneCore,
     },
     Workload {
         name: "connections",
@@ -91,8 +102,8 @@ pub const WORKLOADS: [Workload; 14] = [
         what: What::Many,
     },
     Workload {
-        name: "half-of-least",
-        about: "272 bytes, at half of the slowest server's peak",
+        name: "half-of-nginx",
+        about: "272 bytes, at half of nginx's peak",
         connections: WAITING,
         what: What::Half { own: false },
     },
@@ -110,7 +121,7 @@ pub const WORKLOADS: [Workload; 14] = [
     },
     Workload {
         name: "idle",
-        about: "272 bytes, beside 100,000 idle connections, or as many as a process may have",
+        about: "272 bytes, beside 100,000 idle connections, or as many as the server's process may have",
         connections: 64,
         what: What::Idle,
     },
@@ -123,7 +134,7 @@ pub struct Context {
     pub client_cpu: usize,
     /// The CPU of the server.
     pub server_cpu: usize,
-    /// How many idle connections there can be, see [`idle_connections`].
+    /// How many idle connections a process can have, see [`idle_connections`].
     pub idle: u32,
     /// Requests in a second at the server's peak.
     pub peaks: Vec<(Name, f64)>,
@@ -133,6 +144,11 @@ impl Workload {
     /// Whether the peak of every server must be known.
     pub fn needs_peaks(&self) -> bool {
         matches!(self.what, What::Half { .. })
+    }
+
+    /// Whether it is one beside a flood.
+    pub fn is_flood(&self) -> bool {
+        self.what == What::Flood
     }
 
     /// Whether responses are so long that what counts is bytes.
@@ -162,10 +178,16 @@ impl Workload {
         };
         match self.what {
             What::Many => plan.choices = zipf(MANY, CHOICES_COUNT as usize),
-            What::Half { own } => plan.rate = Some(context.half(server.name, own)? as u32),
+            What::Half { own } => {
+                plan.rate = Some(context.half(server.name, own)? as u32);
+                // Whoever wakes another CPU waits for that longer than for an answer, above all in a
+                // virtual machine: no difference would be left between servers.
+                plan.client_cpu = context.server_cpu;
+            }
+            What::OneCore => plan.client_cpu = context.server_cpu,
             What::Flood => plan.flood = self.connections,
             What::Idle => {
-                plan.idle = if server.name == Name::Zeroserve { 100_000 } else { context.idle }
+                plan.idle = if server.name.has_descriptors() { context.idle } else { IDLE }
             }
             What::Path(..) | What::Connections(_) | What::NotModified => {}
         }
@@ -195,28 +217,35 @@ impl Workload {
             What::Many => (0..MANY)
                 .map(|number| file(&format!("/{}", many(number))))
                 .collect::<Result<_>>()?,
-            What::Half { .. } | What::Flood | What::Idle => vec![file(SMALL)?],
+            What::OneCore | What::Half { .. } | What::Flood | What::Idle => vec![file(SMALL)?],
         })
     }
 }
 
 impl Context {
     fn half(&self, server: Name, own: bool) -> Result<f64> {
-        let peaks = self.peaks.iter().filter(|(name, _)| !own || *name == server);
-        let least = peaks.map(|(_, peak)| *peak).min_by(f64::total_cmp);
-        let least = least.context("the peak is not known")?;
-        Ok((least / 2.0).min(MOST_ORDERS_PER_S))
+        let wanted = if own { server } else { Name::Nginx };
+        let peak = |wanted: &dyn Fn(Name) -> bool| {
+            let peaks = self.peaks.iter().filter(|(name, _)| wanted(*name));
+            peaks.map(|(_, peak)| *peak).min_by(f64::total_cmp)
+        };
+        // Without an nginx, of the slowest.
+        let peak = peak(&|name| name == wanted).or_else(|| peak(&|_| true));
+        Ok((peak.context("the peak is not known")? / 2.0).min(MOST_ORDERS_PER_S))
     }
 }
 
-/// Idle connections: 100,000, unless a process may not have so many files open. Only root with
-/// `CAP_SYS_RESOURCE` could raise that limit, and nginx needs a descriptor for each.
+/// Idle connections, wherever possible.
+pub const IDLE: u32 = 100_000;
+
+/// Idle connections of a server that has a descriptor for each: [`IDLE`], unless a process may not have
+/// so many files open. Only root with `CAP_SYS_RESOURCE` could raise that limit.
 ///
 /// # Errors
 ///
 /// Where the limit cannot be read.
 pub fn idle_connections() -> Result<u32> {
-    const WANTED: u64 = 100_000;
+    const WANTED: u64 = IDLE as u64;
     // Files that are served, and connections of the load before that a server has not closed yet.
     const OTHER_FILES: u64 = 5_000;
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
