@@ -44,6 +44,10 @@ use crate::server::Sample;
 /// How much time one point of the history covers, at least.
 const POINT: Duration = Duration::from_secs(1);
 
+/// How often the trends of routes go on while nobody asks for any of them: with ten thousand routes that
+/// is most of what an idle console does, and they only fall.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// Points of history kept: half an hour.
 const POINTS: usize = 1800;
 
@@ -166,6 +170,9 @@ pub(crate) struct Meter {
     /// Whether the last sample was not counted on by route, and when it was taken.
     is_idle: bool,
     seen: Duration,
+    /// When the trends of routes went on last, and when the last point of the history was full.
+    closed: Duration,
+    full: Duration,
     readings: Arc<HashMap<u32, RouteReading>>,
     history: VecDeque<Point>,
     /// The point of the history that is not full yet.
@@ -233,6 +240,8 @@ impl Meter {
             moved: Duration::ZERO,
             is_idle: false,
             seen: Duration::ZERO,
+            closed: Duration::ZERO,
+            full: Duration::ZERO,
             readings: Arc::default(),
             history: VecDeque::new(),
             open: None,
@@ -290,7 +299,8 @@ impl Meter {
             self.readings = Arc::new(routes);
         }
         (self.is_idle, self.seen) = (is_idle, sample.taken);
-        if full {
+        if full && (!is_idle || sample.taken.saturating_sub(self.closed) >= IDLE) {
+            self.closed = sample.taken;
             for (index, hits) in &sample.hits {
                 if let Some(meter) = self.routes.get_mut(index) {
                     meter.close(sample.taken, *hits);
@@ -299,15 +309,19 @@ impl Meter {
             let trends = self.routes.iter().map(|(index, meter)| (*index, meter.trend));
             self.trends = Arc::new(trends.collect());
         }
+        if full {
+            self.full = sample.taken;
+        }
         Arc::clone(&self.readings)
     }
 
-    /// Tells routes that were not counted on what the last sample said of them: a rate must not be
-    /// spread over all the time in which nothing happened.
+    /// Tells routes that were not counted on what the last sample said of them: neither a rate nor a
+    /// point may be spread over all the time in which nothing happened.
     fn catch_up(&mut self) {
         for (index, hits) in self.hits.iter().filter(|_| self.is_idle) {
             if let Some(meter) = self.routes.get_mut(index) {
                 meter.push(self.seen, *hits);
+                meter.close(self.full, *hits);
             }
         }
     }

@@ -65,14 +65,15 @@ impl RouteTrend {
         Self { hits, bytes, spark: [0.0; SPARK_POINTS] }
     }
 
-    /// Goes on with the rates of a point.
+    /// Goes on with the rates of a point, which is longer than usual while nothing happens.
     pub(crate) fn push_point(&mut self, hits_per_s: f64, bytes_per_s: f64, over: Duration) {
         for (trend, rate) in [(&mut self.hits, hits_per_s), (&mut self.bytes, bytes_per_s)] {
             trend.push(rate, over);
             trend.push_point(rate);
         }
-        self.spark.rotate_left(1);
-        self.spark[SPARK_POINTS - 1] = hits_per_s as f32;
+        let points = (over.as_secs_f64().round() as usize).clamp(1, SPARK_POINTS);
+        self.spark.rotate_left(points);
+        self.spark[SPARK_POINTS - points..].fill(hits_per_s as f32);
     }
 }
 

@@ -292,6 +292,24 @@ fn a_route_has_means_a_peak_and_a_curve_of_its_seconds() {
 }
 
 #[test]
+fn a_route_that_wakes_up_after_any_time_has_the_curve_of_all_its_seconds() {
+    for idle_quarters in [9, 20, 42, 51, 200] {
+        let mut meter = Meter::new();
+        let (mut requests, mut readings) = (0, meter.read(&sample(0, 0)));
+        for quarter in 1..=12 + idle_quarters + 12 {
+            let is_idle = (13..=12 + idle_quarters).contains(&quarter);
+            requests += if is_idle { 0 } else { quarter };
+            readings = meter.read(&sample(quarter * 250, requests));
+        }
+        // Up to the end of the last whole second.
+        let trend = readings.trends[&16];
+        assert_eq!(trend.spark, readings.spark(|counters| counters.requests), "{idle_quarters}");
+        let highest = trend.spark.iter().copied().fold(0.0, f32::max);
+        assert_eq!(trend.hits.peak(), Some(f64::from(highest)), "{idle_quarters}");
+    }
+}
+
+#[test]
 fn a_route_that_is_new_under_an_old_index_starts_anew() {
     let mut meter = Meter::new();
     let hits = |requests| vec![(16, RouteHits { requests, delivered_bytes: 0 })];
