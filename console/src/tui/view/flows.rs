@@ -82,15 +82,20 @@ fn summary(model: &Model) -> Line<'static> {
         ),
         Some(Ok(read)) => Line::styled(
             format!(
-                " {} flows of {} clients: {} sending, {} recovering",
-                format::exact(read.flows.len() as u64),
-                format::exact(clients),
+                " {} of {}: {} sending, {} recovering",
+                counted(read.flows.len() as u64, "flow"),
+                counted(clients, "client"),
                 format::exact(sum(|client| client.sending)),
                 format::exact(sum(|client| client.recovering)),
             ),
             theme::FAINT,
         ),
     }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {what}{ending}", format::exact(count))
 }
 
 /// The flows of a client, each with what it is doing.
