@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use zeroserve_shared::{config::OnMiss, reason::Reason, refusal::Refusal, route::Encoding};
 use zeroserve_tests::{
-    binary,
+    binary::{self, Terminal},
     front::Front,
     lab::{check_books, noise},
 };
@@ -315,6 +315,48 @@ fn a_watched_copy_is_refreshed_follows_the_server_and_ends_with_its_watcher() ->
     assert!(log.lines().any(|line| line.ends_with("/short/a.txt 304")), "{log}");
     check_books(&live.sample()?.totals());
     Ok(())
+}
+
+#[test]
+fn a_console_promotes_with_a_key_refreshes_copies_while_it_runs_and_no_longer() -> Result<()> {
+    let (front, mut live) = front(&[("short/a.txt", b"old")])?;
+    // A miss, so that the console has something to list.
+    get(&front, "/short/a.txt", "")?;
+    let mut command = front.console(&["IFACE"]);
+    command.env("XDG_STATE_HOME", front.folder.path().join("state"));
+    command.env("XDG_CONFIG_HOME", front.folder.path().join("config"));
+    let mut console = Terminal::sized(command, 132, 42)?;
+    console.wait_for("SERVING")?;
+    console.keys("p")?;
+    console.wait_for("//198.18.0.1/short/a.txt")?;
+    console.keys("\r")?;
+    console.wait_for("Promote this?")?;
+    console.keys("y")?;
+    console.wait_for("promoted //198.18.0.1/short/a.txt")?;
+    let first = copy_of(&mut live)?;
+    binary::wait_until("it is refreshed", || Ok(copy_of(&mut live)? != first))?;
+    write(&front, "short/a.txt", b"newer")?;
+    let until = Instant::now() + SHORT;
+    ask_until(&front, "/short/a.txt", b"old", until, |answer| {
+        Ok(answer.body == b"newer" && answer.field("age").is_some())
+    })?;
+    console.keys("q")?;
+    console.wait_for("leave it serving")?;
+    console.keys("l")?;
+    console.wait_for_end()?;
+    let until = Instant::now() + SHORT;
+    write(&front, "short/a.txt", b"the last one")?;
+    ask_until(&front, "/short/a.txt", b"newer", until, |answer| {
+        Ok(answer.body == b"the last one" && answer.field("age").is_none())
+    })?;
+    check_books(&live.sample()?.totals());
+    Ok(())
+}
+
+/// The lifetime of the only copy.
+fn copy_of(live: &mut Live) -> Result<Copied> {
+    let routes = live.routes()?;
+    routes.iter().find_map(|route| route.copy).context("no copy")
 }
 
 #[test]

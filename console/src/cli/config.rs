@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Failure, arguments::OutputArguments, output, serve};
 use crate::{
     content::{Config, RenderError, Rendered, RoutePath, config::EXAMPLE},
+    promote::RULES_EXAMPLE,
     tui,
 };
 
@@ -19,13 +20,15 @@ pub(super) enum ConfigFile {
     Site,
     /// How the console looks; ~/.config/zeroserve/console.toml
     Console,
+    /// What is promoted by itself; for promote --rules
+    Rules,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Print a config file with every key, each explained
     Print {
-        /// What is served, or how the console looks
+        /// What is served, how the console looks, or what is promoted
         #[arg(value_enum, default_value_t)]
         which: ConfigFile,
     },
@@ -45,6 +48,9 @@ pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
         ConfigCommand::Print { which: ConfigFile::Site } => return Ok(output::text(EXAMPLE)?),
         ConfigCommand::Print { which: ConfigFile::Console } => {
             return Ok(output::text(tui::PREFERENCES)?);
+        }
+        ConfigCommand::Print { which: ConfigFile::Rules } => {
+            return Ok(output::text(RULES_EXAMPLE)?);
         }
         ConfigCommand::Check { file, output } => (file, output.json),
     };

@@ -18,6 +18,7 @@ use super::{Failure, arguments::InterfaceArguments, output, running, warnings::W
 use crate::{
     content::RoutePath,
     kernel::OpenError,
+    promote,
     server::{Identity, RouteInfo, RouteName, Server},
     tui,
 };
@@ -154,6 +155,11 @@ fn route_document((route, hits): &(RouteInfo, RouteHits)) -> Value {
         "source": route.source,
         "modified_unix_s": route.modified.and_then(unix_s),
         "added_unix_s": unix_s(route.added),
+        "copy": route.copy.map(|copy| json!({
+            "born_unix_s": unix_s(copy.born),
+            "lifetime_s": copy.lifetime.as_secs_f64(),
+            "left_s": copy.left().as_secs_f64(),
+        })),
     })
 }
 
@@ -239,7 +245,10 @@ impl Report {
         )?;
         for (route, hits) in &self.routes {
             let name = match &route.name {
-                RouteName::Path(path) => path.as_str().to_owned(),
+                RouteName::Path(path) => match route.copy {
+                    Some(copy) => format!("{path} (a copy, {})", promote::left(&copy)),
+                    None => path.as_str().to_owned(),
+                },
                 RouteName::Fixed(answer) => format!("(built in: {})", tui::fixed_label(*answer)),
             };
             let encodings: Vec<_> = route.encodings.iter().map(|one| one.encoding.name()).collect();

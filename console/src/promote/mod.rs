@@ -20,13 +20,15 @@ mod watch;
 
 use std::{fmt, time::Duration};
 
+use crate::content::Copied;
+
 pub use self::{
     examine::{Examined, PromoteError, Wish, examine, find_copy},
     fetch::{Exchange, FetchError, LocalServer, Origin, Query},
     miss::Miss,
     policy::Unfit,
     refresh::{Refreshed, is_due, refresh},
-    rules::{Rules, RulesError},
+    rules::{EXAMPLE as RULES_EXAMPLE, Rules, RulesError},
     watch::{Event, Watcher},
 };
 
@@ -41,6 +43,14 @@ impl fmt::Display for Shown {
         } else {
             humantime::format_duration(Duration::from_secs(seconds)).fmt(formatter)
         }
+    }
+}
+
+/// How long a copy is still served, in words.
+pub fn left(copy: &Copied) -> String {
+    match copy.left() {
+        Duration::ZERO => "past its lifetime: the server behind answers".into(),
+        left => format!("served for {} more", Shown(left)),
     }
 }
 

@@ -11,7 +11,6 @@ use zeroserve_shared::route::Encoding;
 use super::{
     Examined, Exchange, Origin, PromoteError, Query, Wish,
     examine::{accept, assemble, examine_rest},
-    fetch::since_boot,
 };
 use crate::content::{Copied, Rendered, Representation};
 
@@ -41,16 +40,12 @@ const LEAST_AHEAD: Duration = Duration::from_secs(1);
 /// Whether a copy is to be refreshed by now: in the last fifth of its lifetime, but not much sooner
 /// than need be, nor too late to be in time.
 pub fn is_due(copied: &Copied) -> bool {
-    time_left(copied, since_boot()) <= ahead(copied.lifetime)
+    copied.left() <= ahead(copied.lifetime)
 }
 
 /// How long until a copy is due.
 pub(super) fn due_in(copied: &Copied) -> Duration {
-    time_left(copied, since_boot()).saturating_sub(ahead(copied.lifetime))
-}
-
-fn time_left(copied: &Copied, now: Duration) -> Duration {
-    copied.expires.saturating_sub(now)
+    copied.left().saturating_sub(ahead(copied.lifetime))
 }
 
 fn ahead(lifetime: Duration) -> Duration {

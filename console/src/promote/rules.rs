@@ -1,13 +1,4 @@
 //! The rule file: what is to be promoted without being asked.
-//!
-//! ```toml
-//! memory_bytes = 67108864
-//!
-//! [[promote]]
-//! path = "/assets/**"
-//! requests_per_s = 5
-//! ttl = "1m"
-//! ```
 
 use std::{
     fs, io,
@@ -19,6 +10,9 @@ use globset::GlobMatcher;
 use serde::Deserialize;
 
 use crate::content::{RoutePath, config};
+
+/// A rule file with every key, each explained.
+pub const EXAMPLE: &str = include_str!("rules.toml");
 
 /// The most that copies take by default, in bytes.
 const DEFAULT_MEMORY_BYTES: u64 = 64 << 20;
@@ -145,6 +139,15 @@ mod tests {
         assert_eq!(rules.wants(&path("//h/a/b"), 4.9), None);
         assert_eq!(rules.wants(&path("//h/b"), 0.5), Some(None));
         assert_eq!(rules.wants(&path("//x/b"), 99.0), None);
+    }
+
+    #[test]
+    fn the_example_says_the_defaults_and_is_understood() {
+        let rules = Rules::parse(EXAMPLE).expect("rules");
+        assert_eq!(rules.memory_bytes, DEFAULT_MEMORY_BYTES);
+        let minute = Some(Duration::from_secs(60));
+        assert_eq!(rules.wants(&path("//h/assets/a/b.js"), 5.0), Some(minute));
+        assert_eq!(rules.wants(&path("//example.org/a.css"), 0.5), Some(None));
     }
 
     #[test]

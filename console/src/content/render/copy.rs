@@ -13,6 +13,7 @@ use http::{
         EXPIRES, LAST_MODIFIED, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
     },
 };
+use nix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 use zeroserve_shared::route::{Encoding, NOT_MODIFIED, PARTIAL, UNSATISFIABLE, WHOLE};
 
@@ -32,6 +33,15 @@ pub struct Copied {
     pub lifetime: Duration,
     /// The lifetime that a person gave it, where the server behind gives none.
     pub ttl: Option<Duration>,
+}
+
+impl Copied {
+    /// For how long it is still served.
+    pub fn left(&self) -> Duration {
+        // The clock has been there since Linux 2.6.39.
+        let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::MAX, Duration::from);
+        self.expires.saturating_sub(now)
+    }
 }
 
 /// What another server answered to one `Accept-Encoding`, with 200.
