@@ -276,7 +276,7 @@ fn with_nobody_running_the_kernel_stops_serving_a_copy_when_its_lifetime_ends() 
     let (front, mut live) = front(&[("short/a.txt", b"old")])?;
     run(&front, &["promote", "IFACE", "/short/a.txt"], 0)?;
     let until = Instant::now() + SHORT;
-    assert_eq!(get(&front, "/short/a.txt", "")?.field("age").is_some(), true);
+    assert!(get(&front, "/short/a.txt", "")?.field("age").is_some());
     write(&front, "short/a.txt", b"newer")?;
     ask_until(&front, "/short/a.txt", b"old", until, |answer| Ok(answer.body == b"newer"))?;
     // It stays so, and the copy is where it was.
