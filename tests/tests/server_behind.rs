@@ -1,19 +1,26 @@
 //! The server behind: it goes away and comes back, was there before, and outlives what is in front.
 
-use std::io::{Read, Write};
+use std::{
+    io::{Read, Write},
+    net::{IpAddr, TcpStream},
+    os::fd::AsRawFd,
+};
 
 use anyhow::{Context, Result};
+use etherparse::{Icmpv4Type, Icmpv6Type, PacketBuilder, icmpv4::DestUnreachableHeader};
 use nix::{
     libc,
     sys::socket::{setsockopt, sockopt},
 };
 use zeroserve_shared::{config::OnMiss, reason::Reason, refusal::Refusal};
 use zeroserve_tests::{
-    front::{Front, connect_from, logged, request, serve_one},
+    binary::wait_until,
+    front::{Front, PORT, connect_from, logged, request, serve_one, tcp_info},
     lab::noise,
 };
 use zeroserve_tui::{
     kernel::{Live, MissChoice},
+    net::raw::RawSender,
     server::Server,
 };
 
@@ -163,5 +170,90 @@ fn a_port_that_comes_again_after_the_server_reset_is_nobodys() -> Result<()> {
     second.read_exact(&mut answer)?;
     assert_eq!(&answer, b"HTTP/1.1 200");
     assert_eq!(live.sample()?.totals().requests, 1);
+    Ok(())
+}
+
+/// The number of the next byte that a socket sends.
+fn next_sequence(stream: &TcpStream) -> Result<u32> {
+    const OFF_WITHOUT_PROBE: i32 = -1;
+    const SEND_QUEUE: i32 = 2;
+    let set = |name, value: i32| {
+        let (from, bytes) = ((&raw const value).cast(), size_of_val(&value) as libc::socklen_t);
+        // SAFETY: the call reads an integer, which is live.
+        let result =
+            unsafe { libc::setsockopt(stream.as_raw_fd(), libc::IPPROTO_TCP, name, from, bytes) };
+        anyhow::ensure!(result == 0, std::io::Error::last_os_error());
+        Ok(())
+    };
+    set(libc::TCP_REPAIR, 1)?;
+    set(libc::TCP_REPAIR_QUEUE, SEND_QUEUE)?;
+    let (mut sequence, mut bytes) = (0u32, size_of::<u32>() as libc::socklen_t);
+    let (to, fd) = ((&raw mut sequence).cast(), stream.as_raw_fd());
+    // SAFETY: the call writes an integer, to a live one.
+    let result =
+        unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_QUEUE_SEQ, to, &raw mut bytes) };
+    anyhow::ensure!(result == 0, std::io::Error::last_os_error());
+    set(libc::TCP_REPAIR, OFF_WITHOUT_PROBE)?;
+    Ok(sequence)
+}
+
+/// What a router in between says of a segment from the server to the client: too large for its link.
+fn too_large(stream: &TcpStream, mtu: u16) -> Result<Vec<u8>> {
+    let (server, client) = (stream.local_addr()?, stream.peer_addr()?);
+    let (server_ip, client_ip) = (server.ip().to_canonical(), client.ip().to_canonical());
+    let sequence = next_sequence(stream)?;
+    let mut packet = Vec::new();
+    let mut quoted = Vec::new();
+    match (server_ip, client_ip) {
+        (IpAddr::V4(server_ip), IpAddr::V4(client_ip)) => {
+            PacketBuilder::ipv4(server_ip.octets(), client_ip.octets(), 64)
+                .tcp(server.port(), client.port(), sequence, 0)
+                .write(&mut quoted, &[0; 1460])?;
+            let what = DestUnreachableHeader::FragmentationNeeded { next_hop_mtu: mtu };
+            PacketBuilder::ipv4(client_ip.octets(), server_ip.octets(), 64)
+                .icmpv4(Icmpv4Type::DestinationUnreachable(what))
+                .write(&mut packet, &quoted[..28])?;
+        }
+        (IpAddr::V6(server_ip), IpAddr::V6(client_ip)) => {
+            PacketBuilder::ipv6(server_ip.octets(), client_ip.octets(), 64)
+                .tcp(server.port(), client.port(), sequence, 0)
+                .write(&mut quoted, &[0; 1440])?;
+            PacketBuilder::ipv6(client_ip.octets(), server_ip.octets(), 64)
+                .icmpv6(Icmpv6Type::PacketTooBig { mtu: mtu.into() })
+                .write(&mut packet, &quoted[..48])?;
+        }
+        _ => unreachable!("both ends are of one family"),
+    }
+    Ok(packet)
+}
+
+#[test]
+fn the_server_hears_of_links_that_its_segments_are_too_large_for() -> Result<()> {
+    const MTU: u16 = 1400;
+    let front = Front::new()?;
+    let listener = front.listen()?;
+    let mut live = front.attach(MissChoice::Always(OnMiss::HandOff))?;
+    front.publish(&mut live, "hot", b"here")?;
+    let large = noise(1, 300_000);
+    for address in [front.address(), front.network.server_at_v6(PORT)] {
+        let server = serve_one(listener.try_clone()?, Ok);
+        let mut connection = front.connect_to(address)?;
+        assert_eq!(connection.get("/hot")?.body, b"here");
+        connection.send(request("/cold").as_bytes())?;
+        let mut stream = server.join().expect("no panic")?;
+        assert_eq!(tcp_info(&stream)?.tcpi_pmtu, 1500);
+        let packet = too_large(&stream, MTU)?;
+        let client = &front.network.veth.client;
+        front.network.client.run(|| RawSender::open(client)?.send(&packet))??;
+        wait_until(
+            "the server hears of it",
+            || Ok(tcp_info(&stream)?.tcpi_pmtu == u32::from(MTU)),
+        )?;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", large.len());
+        stream.write_all(&[head.as_bytes(), &large].concat())?;
+        assert_eq!(connection.receive(true)?.body, large);
+    }
+    let totals = live.sample()?.totals();
+    assert_eq!((totals.handed_off, totals.flows_narrowed), (2, 0));
     Ok(())
 }
