@@ -52,7 +52,15 @@ impl Bench {
     ///
     /// Where the kernel refuses.
     pub fn new() -> Result<Self> {
-        let lab = Lab::new()?;
+        Self::of(Lab::new()?)
+    }
+
+    /// As [`Bench::new`], beside a server that is there already.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn of(lab: Lab) -> Result<Self> {
         // With IPv6 interfaces talk of their own accord, and only the bench's frames are to count.
         lab.client_ip(&["link", "set", &lab.server.network.veth.client, "down"])?;
         let folder = format!("{PIN_ROOT}/{}", lab.interface());
@@ -113,6 +121,15 @@ impl Bench {
         time(program(&mut self.ebpf)?, frame)
     }
 
+    /// As [`Bench::time`], and keeps the beginning of the frame as the program left it.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn time_into(&mut self, frame: &[u8], out: &mut [u8]) -> Result<(Duration, u32, u32)> {
+        time_into(program(&mut self.ebpf)?, frame, out)
+    }
+
     /// Runs the program on a frame that must be answered in place, and reads the answer.
     ///
     /// # Errors
@@ -158,10 +175,13 @@ impl Bench {
 ///
 /// Where the kernel cannot run it.
 pub fn time(program: &Xdp, frame: &[u8]) -> Result<(Duration, u32, u32)> {
-    let mut out = [0; MAX_FRAME_BYTES];
+    time_into(program, frame, &mut [0; MAX_FRAME_BYTES])
+}
+
+fn time_into(program: &Xdp, frame: &[u8], out: &mut [u8]) -> Result<(Duration, u32, u32)> {
     let result = program.test_run(TestRunOptions {
         data_in: Some(frame),
-        data_out: Some(&mut out),
+        data_out: Some(out),
         ..TestRunOptions::default()
     })?;
     Ok((result.duration, result.return_value, result.data_size_out))

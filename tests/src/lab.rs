@@ -20,7 +20,7 @@ use zeroserve_shared::{
 use zeroserve_tui::{
     content::{Rendered, RoutePath, Site},
     demo::{PrivateServer, client::Connection},
-    kernel::Live,
+    kernel::{AttachOptions, Live},
     net::{Namespace, PrivateNetwork},
     server::{Change, RouteInfo, RouteName, Server},
 };
@@ -54,8 +54,21 @@ impl Lab {
     ///
     /// Where the test does not run as root.
     pub fn new() -> Result<Self> {
+        Self::with(|_| {})
+    }
+
+    /// As [`Lab::new`], with other limits.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn with(adjust: impl FnOnce(&mut AttachOptions)) -> Result<Self> {
         require_root();
-        let (live, server) = PrivateServer::start("lab")?;
+        let (live, server) = PrivateServer::start_with("lab", adjust)?;
         Ok(Self { live, server, folder: tempfile::tempdir()? })
     }
 

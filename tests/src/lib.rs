@@ -35,6 +35,7 @@ pub mod front;
 pub mod host;
 pub mod lab;
 pub mod nginx;
+pub mod scaling;
 pub mod svg;
 pub mod traces;
 pub mod transfer;

@@ -5,7 +5,8 @@ use std::{process::Command, time::Duration};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use zeroserve_tests::{
-    Lab, binary,
+    Lab,
+    binary::{self, Terminal},
     lab::{check_books, noise},
     require_root,
     traces::Traces,
@@ -120,6 +121,27 @@ fn the_command_reports_on_a_load_of_the_demo_site_and_leaves_no_trace() -> Resul
         |name: &str| report[name].as_u64().with_context(|| format!("no {name}: {report:#}"));
     assert!(number("requests")? > 0, "{report:#}");
     assert_eq!(number("errors")?, 0, "{report:#}");
+    assert_eq!(Traces::of(pid)?, Traces::default());
+    Ok(())
+}
+
+#[test]
+fn clients_in_the_kernel_drive_a_demo_and_find_every_answer_right() -> Result<()> {
+    require_root();
+    let mut command = Command::new(binary::path());
+    command.args(["demo", "--clients", "kernel", "--connections", "16"]);
+    let mut terminal = Terminal::start(command)?;
+    let pid = terminal.child.id();
+    terminal.wait_for("SERVING")?;
+    // Once the console has seen requests.
+    terminal.wait_for("k/s")?;
+    terminal.keys("q")?;
+    terminal.wait_for_end()?;
+    let shown = terminal.contents();
+    let served = shown.split_once("demo: served ").context(shown.clone())?.1;
+    let requests: u64 = served.split(' ').next().unwrap_or_default().parse()?;
+    assert!(requests > 0, "{shown}");
+    assert!(!shown.contains("the clients saw"), "{shown}");
     assert_eq!(Traces::of(pid)?, Traces::default());
     Ok(())
 }

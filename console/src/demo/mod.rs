@@ -195,7 +195,14 @@ impl Stage {
         server.network.server.run(|| tui::run(Box::new(live), console))??;
         let requests = match load {
             Running::Process(load) => load.stop()?.requests,
-            Running::Kernel(load) => load.stop()?,
+            Running::Kernel(load) => {
+                let outcome = load.stop()?;
+                // Whoever changed what is served meanwhile knows why.
+                for (what, count) in outcome.faults {
+                    say(&format!("the clients saw {count} {what}"));
+                }
+                outcome.responses
+            }
         };
         let seconds = began.elapsed().as_secs();
         drop((server, _site));

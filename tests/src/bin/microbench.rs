@@ -11,15 +11,15 @@ use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use aya::{
     Ebpf,
-    programs::{Xdp, loaded_programs},
+    programs::{ProgramInfo, Xdp, loaded_programs},
     sys::{Stats, enable_stats},
 };
 use clap::Parser;
 use etherparse::{PacketBuilder, TcpHeader};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use zeroserve_shared::{
     load::REFERENCE_PROGRAM,
-    map::{EGRESS_PROGRAM, XDP_PROGRAM},
+    map::{EGRESS_PROGRAM, HANDOFF_PROGRAM, XDP_PROGRAM},
     reason::Verdict,
 };
 use zeroserve_tests::{
@@ -72,13 +72,27 @@ fn main() -> Result<()> {
     print("single runs", &single, reference_ns, before.as_ref());
     let loaded = under_load(&options)?;
     print("under load", &loaded, reference_ns, before.as_ref());
+    let sizes = sizes()?;
+    println!("{:42} {:>12} {:>10} {:>10}", "programs", "instructions", "verified", "bytes");
+    for (program, Size { instructions, verified, native_bytes }) in &sizes {
+        println!("{program:42} {instructions:12} {verified:10} {native_bytes:10}");
+    }
     if let Some(file) = &options.json {
         let figures: Vec<Value> = single
             .iter()
             .chain(&loaded)
             .map(|one| json!({ "path": one.path, "ns": one.ns, "ratio": one.ns / reference_ns }))
             .collect();
-        let all = json!({ "reference_ns": reference_ns, "figures": figures });
+        let size = |one: &Size| {
+            json!({
+                "instructions": one.instructions,
+                "verified_instructions": one.verified,
+                "native_bytes": one.native_bytes,
+            })
+        };
+        let programs: Map<String, Value> =
+            sizes.iter().map(|(program, one)| ((*program).to_owned(), size(one))).collect();
+        let all = json!({ "reference_ns": reference_ns, "figures": figures, "programs": programs });
         fs::write(file, format!("{all:#}\n")).with_context(|| file.display().to_string())?;
     }
     Ok(())
@@ -157,20 +171,21 @@ fn under_load(options: &Options) -> Result<Vec<Figure>> {
     let site = Site::create()?;
     let context = Context { client_cpu: 0, server_cpu: 1, ..Context::default() };
     let mut server = Server::start(Name::Zeroserve, &site, context.server_cpu)?;
+    let ours = latest()?;
     let _statistics = enable_stats(Stats::RunTime)?;
     let mut figures = Vec::new();
     for name in ["small", "connections", "window", "library"] {
         let found = workloads::WORKLOADS.iter().find(|workload| workload.name == name);
         let plan = found.context(name)?.plan(&server, &site, &context)?;
         let mut driver = Driver::start(server.network(), &plan, &[])?;
-        let before = run_times()?;
+        let before = run_times(&ours)?;
         let measured = driver.measure(Duration::from_secs_f64(options.seconds))?;
         ensure!(
             measured.faults().is_empty(),
             "not every answer was right: {:?}",
             measured.faults()
         );
-        for (program, (time, runs)) in run_times()? {
+        for (program, (time, runs)) in run_times(&ours)? {
             let (time_before, runs_before) = before.get(&program).copied().unwrap_or_default();
             let runs = runs - runs_before;
             if runs > 1000 {
@@ -182,19 +197,72 @@ fn under_load(options: &Options) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// How long the server's programs have run, and how often. There may be others of that name on this
-/// machine; ours were loaded last.
-fn run_times() -> Result<BTreeMap<&'static str, (Duration, u64)>> {
+/// How large a program is.
+struct Size {
+    /// Instructions of BPF, as the kernel has translated them.
+    instructions: u32,
+    /// Instructions that the verifier went through.
+    verified: u32,
+    /// Bytes of what the machine runs.
+    native_bytes: u32,
+}
+
+/// How large the programs are. How many instructions each path runs through only a machine with a
+/// counter for them could tell.
+fn sizes() -> Result<BTreeMap<&'static str, Size>> {
+    // Loads them; they are gone with it.
+    let _bench = Bench::new()?;
+    let mut sizes = BTreeMap::new();
+    for program in loaded_programs() {
+        // Others on this machine come and go.
+        let Ok(program) = program else { continue };
+        let programs = [XDP_PROGRAM, EGRESS_PROGRAM, HANDOFF_PROGRAM];
+        let Some(wanted) = known(&program, &programs) else {
+            continue;
+        };
+        let unknown = "this kernel does not say how large programs are";
+        let size = Size {
+            instructions: program.size_translated().context(unknown)? / BYTES_PER_INSTRUCTION,
+            verified: program.verified_instruction_count().context(unknown)?,
+            native_bytes: program.size_jitted(),
+        };
+        sizes.insert(wanted, size);
+    }
+    Ok(sizes)
+}
+
+/// Bytes of an instruction of BPF.
+const BYTES_PER_INSTRUCTION: u32 = 8;
+
+/// The numbers of the server's programs. There may be others of that name on this machine; ours were
+/// loaded last.
+fn latest() -> Result<BTreeMap<&'static str, u32>> {
+    let mut latest = BTreeMap::new();
+    for program in loaded_programs() {
+        // Others on this machine come and go.
+        let Ok(program) = program else { continue };
+        if let Some(name) = known(&program, &[XDP_PROGRAM, EGRESS_PROGRAM]) {
+            latest.insert(name, program.id());
+        }
+    }
+    Ok(latest)
+}
+
+/// Which of these names a program has. The kernel keeps 15 bytes of a name.
+fn known(program: &ProgramInfo, names: &[&'static str]) -> Option<&'static str> {
+    let name = program.name_as_str()?;
+    names.iter().copied().find(|wanted| name == &wanted[..wanted.len().min(15)])
+}
+
+/// How long programs have run, and how often.
+fn run_times(
+    programs: &BTreeMap<&'static str, u32>,
+) -> Result<BTreeMap<&'static str, (Duration, u64)>> {
     let mut times = BTreeMap::new();
     for program in loaded_programs() {
-        let program = program?;
-        let name = program.name_as_str().unwrap_or_default();
-        // The kernel keeps 15 bytes of a name.
-        let wanted = [XDP_PROGRAM, EGRESS_PROGRAM].into_iter();
-        if let Some(wanted) =
-            wanted.into_iter().find(|wanted| name == &wanted[..wanted.len().min(15)])
-        {
-            times.insert(wanted, (program.run_time(), program.run_count()));
+        let Ok(program) = program else { continue };
+        if let Some((name, _)) = programs.iter().find(|(_, id)| **id == program.id()) {
+            times.insert(*name, (program.run_time(), program.run_count()));
         }
     }
     Ok(times)
