@@ -77,6 +77,11 @@ impl AnswerForm {
         Self { kind, fields: texts.into_iter().map(Field::new).collect(), at: PATH, error: None }
     }
 
+    /// Puts a status in the place of the usual one.
+    pub(crate) fn set_status(&mut self, status: u16) {
+        self.fields[STATUS] = Field::new(status.to_string());
+    }
+
     /// The field that is typed in.
     pub(crate) fn field(&mut self) -> &mut Field {
         let last = self.fields.len() - 1;

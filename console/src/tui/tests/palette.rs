@@ -61,6 +61,8 @@ fn an_answer_can_be_typed_and_what_is_missing_or_wrong_is_asked_for() {
     assert!(run.has_route("/healthz2"));
     run.press(":").enter("redirect /a b").press("Enter").assert_shows("\"b\" is no target");
     run.press("ctrl-u").enter("/b").press("Enter s").assert_shows("1 STAGED");
+    run.press(":").enter("redirect /e /f 307").press("Enter");
+    run.assert_shows("$ zeroserve-tui redirect eth0 /e /f --status 307").press("Esc");
     run.press(":").enter("redirect /c").press("Enter").enter("/d").press("Enter");
     run.assert_shows("Publish this?").press("Esc :").enter("respond").press("Enter");
     run.assert_shows("Answer with a few words").press("Esc");

@@ -71,8 +71,8 @@ fn go_on(model: &mut Model, effects: &mut Vec<Effect>) {
     changes::ask(model, Planned::new(change, old, command), effects);
 }
 
-/// An answer was written on the command line: its path, and what is answered. What is missing or wrong
-/// is asked for.
+/// An answer was written on the command line: its path, and what is answered; behind the target of a
+/// redirect its status, if it is not the usual one. What is missing or wrong is asked for.
 pub(super) fn on_command(
     model: &mut Model,
     kind: AnswerKind,
@@ -84,8 +84,14 @@ pub(super) fn on_command(
         return open(model, kind);
     }
     let (path, content) = argument.split_once(' ').unwrap_or((argument, ""));
-    let content = content.trim();
+    let (content, status) = match content.trim().rsplit_once(' ') {
+        Some((to, status)) if kind == AnswerKind::Redirect && status.parse::<u16>().is_ok() => {
+            (to.trim(), status.parse().ok())
+        }
+        _ => (content.trim(), None),
+    };
     let mut form = AnswerForm::new(kind, path, content);
+    status.into_iter().for_each(|status| form.set_status(status));
     form.at = usize::from(content.is_empty());
     model.popup = Some(Popup::Answer(form));
     if !content.is_empty() {
