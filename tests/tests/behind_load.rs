@@ -17,8 +17,8 @@ use zeroserve_tests::{
 };
 use zeroserve_tui::{demo::client::Connection, server::Server};
 
-/// Requests of the mixed load.
-const REQUESTS: usize = 200_000;
+/// Requests of the mixed load, unless `MIXED_REQUESTS` says how many.
+const REQUESTS: usize = 1_000_000;
 
 /// Clients of the mixed load, at work at the same time.
 const CLIENTS: usize = 8;
@@ -74,7 +74,7 @@ struct Tally {
 /// Sends requests over one connection after the other, until all clients together have sent all.
 fn load(
     mut random: fastrand::Rng,
-    sent: &AtomicUsize,
+    left: &AtomicUsize,
     address: &str,
     bodies: &HashMap<&str, Vec<u8>>,
     connect: impl Fn() -> Result<Connection>,
@@ -84,7 +84,9 @@ fn load(
         let mut connection = connect()?;
         let mut is_the_servers = false;
         for _ in 0..random.usize(1..=MOST_OF_A_CONNECTION) {
-            if sent.fetch_add(1, Ordering::Relaxed) >= REQUESTS {
+            let taken =
+                left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+            if taken.is_err() {
                 return Ok(tally);
             }
             let kind = any_kind(&mut random);
@@ -115,7 +117,11 @@ fn the_log_of_nginx_and_the_hits_are_together_what_was_sent() -> Result<()> {
     let all = [("hot", &hot[..]), ("large", &large), ("cold", &cold)];
     let (front, mut live) = Front::with_nginx(&all[..2], &all)?;
     let bodies = HashMap::from([("/hot", hot), ("/large", large), ("/cold", cold)]);
-    let sent = AtomicUsize::new(0);
+    let requests = match std::env::var("MIXED_REQUESTS") {
+        Ok(number) => number.parse().context("MIXED_REQUESTS is no number")?,
+        Err(_) => REQUESTS,
+    };
+    let left = AtomicUsize::new(requests);
     // Half of the clients are at one address and half at the other.
     let client = |seed: usize| {
         let (address, server) = match seed % 2 {
@@ -123,7 +129,7 @@ fn the_log_of_nginx_and_the_hits_are_together_what_was_sent() -> Result<()> {
             _ => ("fd00::2", front.network.server_at_v6(front.address().port())),
         };
         let random = fastrand::Rng::with_seed(seed as u64);
-        load(random, &sent, address, &bodies, || front.connect_to(server))
+        load(random, &left, address, &bodies, || front.connect_to(server))
     };
     let client = &client;
     let tallies = thread::scope(|scope| {
@@ -139,7 +145,7 @@ fn the_log_of_nginx_and_the_hits_are_together_what_was_sent() -> Result<()> {
     }
     let log = front.log(expected.lines.values().sum())?;
     let totals = live.sample()?.totals();
-    assert_eq!(totals.requests as usize + log.len(), REQUESTS);
+    assert_eq!(totals.requests as usize + log.len(), requests);
     assert_eq!(totals.requests as usize, expected.hits);
     let mut lines = HashMap::<String, usize>::new();
     for line in log {
