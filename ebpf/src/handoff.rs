@@ -61,13 +61,17 @@ pub const fn negotiated(flow: &Flow, clock: u32) -> Negotiated {
     }
 }
 
+/// Whether a flow has been handed off and the kernel not been seen to have it.
+#[inline(always)]
+pub const fn is_unseated(flow: &Flow) -> bool {
+    flow.window_shift & (HANDED | SEATED) == HANDED
+}
+
 /// Whether a packet is the one that the kernel is to be given a connection with: the first of the
 /// request, sent when the client had everything before.
 #[inline(always)]
 pub const fn is_first(flow: &Flow, sequence: u32, acknowledgment: u32) -> bool {
-    flow.window_shift & (HANDED | SEATED) == HANDED
-        && sequence == flow.receive_next
-        && acknowledgment == flow.send_next
+    is_unseated(flow) && sequence == flow.receive_next && acknowledgment == flow.send_next
 }
 
 #[cfg(test)]

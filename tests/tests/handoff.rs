@@ -205,6 +205,27 @@ fn a_large_upload_behind_a_hot_request_arrives_whole() -> Result<()> {
 }
 
 #[test]
+fn a_body_right_behind_its_head_need_not_be_sent_again() -> Result<()> {
+    const BYTES: usize = 5000;
+    let front = Front::new()?;
+    let listener = front.listen()?;
+    let _live = front.attach(MissChoice::Auto)?;
+    let body = noise(2, BYTES);
+    for _ in 0..50 {
+        let server = serve_one(listener.try_clone()?, |stream| take_upload(stream, BYTES));
+        let mut connection = front.connect()?;
+        connection.stream().set_nodelay(true)?;
+        let head = format!("POST / HTTP/1.1\r\nHost: front\r\nContent-Length: {BYTES}\r\n\r\n");
+        connection.send(head.as_bytes())?;
+        connection.send(&body)?;
+        assert_eq!(connection.receive(true)?.body, digest(&body).as_bytes());
+        assert_eq!(tcp_info(connection.stream())?.tcpi_total_retrans, 0);
+        server.join().expect("no panic")?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_request_in_pieces_reaches_the_server_whole() -> Result<()> {
     let front = Front::new()?;
     let server = serve_one(front.listen()?, |stream| {

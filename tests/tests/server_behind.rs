@@ -173,6 +173,58 @@ fn a_port_that_comes_again_after_the_server_reset_is_nobodys() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn requests_in_pieces_wait_where_the_server_has_no_room_for_connections() -> Result<()> {
+    let front = Front::new()?;
+    let listener = front.listen()?;
+    // Room for so many and one connection that have not been accepted.
+    let make_room = |connections| {
+        // SAFETY: the call takes nothing but a descriptor, which is open, and a number.
+        let result = unsafe { libc::listen(listener.as_raw_fd(), connections) };
+        anyhow::ensure!(result == 0, std::io::Error::last_os_error());
+        Ok(())
+    };
+    make_room(0)?;
+    let mut live = front.attach(MissChoice::Always(OnMiss::HandOff))?;
+    front.publish(&mut live, "hot", b"here")?;
+    let mut first = front.connect()?;
+    first.send(request("/first").as_bytes())?;
+    wait_until("the queue is full", || Ok(live.sample()?.totals().handed_off == 1))?;
+    let (beginning, end) = ("GET /cold HTTP/1.1\r\n", "Host: front\r\n\r\n");
+    let mut waiting = vec![first];
+    for _ in 0..20 {
+        let mut connection = front.connect()?;
+        assert_eq!(connection.get("/hot")?.body, b"here");
+        connection.stream().set_nodelay(true)?;
+        connection.send(beginning.as_bytes())?;
+        connection.send(end.as_bytes())?;
+        waiting.push(connection);
+    }
+    let clients = waiting.len();
+    wait_until("all have been offered", || {
+        Ok(live.sample()?.totals().handed_off == clients as u64)
+    })?;
+    make_room(100)?;
+    let server = std::thread::spawn(move || -> Result<()> {
+        for _ in 0..clients {
+            let (mut stream, _) = listener.accept()?;
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte)?;
+                head.extend(byte);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nback")?;
+        }
+        Ok(())
+    });
+    for (number, connection) in waiting.iter_mut().enumerate() {
+        let answer = connection.receive(true).with_context(|| format!("connection {number}"))?;
+        assert_eq!(answer.body, b"back");
+    }
+    server.join().expect("no panic")
+}
+
 /// The number of the next byte that a socket sends.
 fn next_sequence(stream: &TcpStream) -> Result<u32> {
     const OFF_WITHOUT_PROBE: i32 = -1;

@@ -2,18 +2,25 @@
 //!
 //! It is entered for every packet that goes up, behind the XDP program and before the kernel's own
 //! TCP (tcx, ingress). For the one packet of a flow that begins a socket it has the kernel build it
-//! (`bpf_sk_assign_tcp_reqsk`, Linux 6.9); everything else passes as it is.
+//! (`bpf_sk_assign_tcp_reqsk`, Linux 6.9).
+//!
+//! What comes right behind that packet may be here before the kernel has looked at it, because packets
+//! are taken up in batches. Should the kernel refuse the first, for want of room in the accept queue,
+//! it would reset the connection for the second. So that is put at the end of what this CPU has to
+//! take up, once; then the kernel has the connection, or the packet is dropped, and will come again.
+//! Everything else passes as it is.
 
 use core::{arch::asm, ffi::c_void};
 
 use aya_ebpf::{
-    bindings::{__sk_buff, bpf_sock},
-    helpers::generated::{bpf_sk_release, bpf_skb_load_bytes, bpf_skc_to_tcp_sock},
+    bindings::{__sk_buff, BPF_F_INGRESS, bpf_sock},
+    helpers::generated::{bpf_redirect, bpf_sk_release, bpf_skb_load_bytes, bpf_skc_to_tcp_sock},
     macros::classifier,
     programs::TcContext,
 };
 use zeroserve_ebpf::{
     handoff::{self, Negotiated},
+    ownership::Known,
     wire::{
         Headers, LEAST_HEADER_BYTES,
         ethernet::{IPV4, IPV6},
@@ -34,16 +41,20 @@ use crate::xdp::{
 
 /// The packet goes on to whatever comes next (`TCX_NEXT`).
 const NEXT: i32 = -1;
+/// It ends here (`TCX_DROP`).
+const DROP: i32 = 2;
+
+/// What a packet is marked with that has been put off (`tc_index`, which nothing else uses any more).
+const PUT_OFF: u32 = 0x5eed;
 
 /// Entered for every packet that goes up.
 #[classifier]
 pub(super) fn zeroserve_handoff(context: TcContext) -> i32 {
-    let _ = hand_off(context.skb.skb);
-    NEXT
+    hand_off(context.skb.skb).unwrap_or(NEXT)
 }
 
 #[inline(always)]
-fn hand_off(packet: *mut __sk_buff) -> Option<()> {
+fn hand_off(packet: *mut __sk_buff) -> Option<i32> {
     let config = CONFIG.get(0)?;
     // SAFETY: the kernel hands the program a valid context.
     let protocol = unsafe { (*packet).protocol as u16 }.to_ne_bytes();
@@ -86,10 +97,38 @@ fn hand_off(packet: *mut __sk_buff) -> Option<()> {
     let flow = FLOWS.get_ptr_mut(&*key)?;
     // SAFETY: the element stays valid for this call.
     let flow = unsafe { &mut *flow };
-    if !handoff::is_first(flow, headers.tcp.sequence(), headers.tcp.acknowledgment()) {
+    if !handoff::is_unseated(flow) {
         return None;
     }
-    give(packet, key, flow)
+    if handoff::is_first(flow, headers.tcp.sequence(), headers.tcp.acknowledgment()) {
+        give(packet, key, flow)?;
+        return None;
+    }
+    follow(packet, key, flow)
+}
+
+/// Handles a packet that came behind the one that begins a socket.
+#[inline(always)]
+fn follow(packet: *mut __sk_buff, key: &mut FlowKey, flow: &mut Flow) -> Option<i32> {
+    let known = sockets::known(packet.cast(), key);
+    if known == Known::Connection {
+        flow.window_shift |= SEATED;
+    }
+    // SAFETY: the kernel hands the program a valid context.
+    unsafe {
+        let was_put_off = (*packet).tc_index == PUT_OFF;
+        if was_put_off {
+            (*packet).tc_index = 0;
+        }
+        match known {
+            Known::Listener if was_put_off => Some(DROP),
+            Known::Listener => {
+                (*packet).tc_index = PUT_OFF;
+                Some(bpf_redirect((*packet).ifindex, BPF_F_INGRESS.into()) as i32)
+            }
+            Known::Connection | Known::Nothing => None,
+        }
+    }
 }
 
 #[inline(always)]
