@@ -34,6 +34,7 @@ pub mod frames;
 pub mod front;
 pub mod host;
 pub mod lab;
+pub mod machine;
 pub mod nginx;
 pub mod scaling;
 pub mod svg;

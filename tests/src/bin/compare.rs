@@ -11,7 +11,7 @@ use zeroserve_tests::{
     compare::{
         Context, Name, Report, Server, Workload, published, report::Results, site::Site, workloads,
     },
-    require_root,
+    machine, require_root,
 };
 use zeroserve_tui::load::{Driver, Measured, threads::Thread};
 
@@ -214,16 +214,8 @@ fn measure(
 
 /// What it is measured on, and how.
 fn about(options: &Options, idle_connections: u32, left_out: &[String]) -> Result<Value> {
-    let kernel = nix::sys::utsname::uname()?.release().display().to_string();
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cpus = info.lines().filter(|line| line.starts_with("processor")).count();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or("unknown CPU", |(_, model)| model);
-    let now = httpdate::HttpDate::from(std::time::SystemTime::now()).to_string();
-    Ok(json!({
-        "machine": format!("Linux {kernel}, {cpus} CPUs ({model})"),
-        "date": now,
-        "build": if cfg!(debug_assertions) { "debug" } else { "release" },
+    let mut about = machine::about()?;
+    let how = json!({
         "versions": versions(options),
         "left_out": left_out,
         "idle_connections_of_a_process": idle_connections,
@@ -232,7 +224,11 @@ fn about(options: &Options, idle_connections: u32, left_out: &[String]) -> Resul
         "client_cpu": options.client_cpu,
         "server_cpu": options.server_cpu,
         "method": METHOD,
-    }))
+    });
+    if let (Some(about), Value::Object(how)) = (about.as_object_mut(), how) {
+        about.extend(how);
+    }
+    Ok(about)
 }
 
 /// What the servers say of their versions, where they are there.

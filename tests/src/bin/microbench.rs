@@ -27,7 +27,7 @@ use zeroserve_tests::{
     compare::{Context, Name, Server, site::Site, workloads},
     frames::{CLIENT_MAC, LINUX_OPTIONS, REQUEST, SERVER_MAC, ack, frame, later, syn, tcp},
     lab::noise,
-    require_root,
+    machine, require_root,
 };
 use zeroserve_tui::load::Driver;
 
@@ -92,7 +92,12 @@ fn main() -> Result<()> {
         };
         let programs: Map<String, Value> =
             sizes.iter().map(|(program, one)| ((*program).to_owned(), size(one))).collect();
-        let all = json!({ "reference_ns": reference_ns, "figures": figures, "programs": programs });
+        let all = json!({
+            "about": machine::about()?,
+            "reference_ns": reference_ns,
+            "figures": figures,
+            "programs": programs,
+        });
         fs::write(file, format!("{all:#}\n")).with_context(|| file.display().to_string())?;
     }
     Ok(())

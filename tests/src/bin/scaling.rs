@@ -5,9 +5,9 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use zeroserve_tests::{
-    require_root,
+    machine, require_root,
     scaling::{costs, flows, memory, start},
 };
 
@@ -85,7 +85,8 @@ fn main() -> Result<()> {
         note(&what, flows.many_asking / flows.one, "x");
     }
     if let Some(file) = &options.json {
-        let text = format!("{:#}\n", Value::Object(all));
+        let all = json!({ "about": machine::about()?, "figures": all });
+        let text = format!("{all:#}\n");
         fs::write(file, text).with_context(|| file.display().to_string())?;
     }
     Ok(())

@@ -172,7 +172,8 @@ impl Workload {
             idle: 0,
             closes: matches!(self.what, What::Connections(_)),
             checked_every: 64,
-            timed_every: if matches!(self.what, What::Half { .. }) { 1 } else { 8 },
+            // Where there are few, all are timed.
+            timed_every: if self.connections < 64 || self.needs_peaks() { 1 } else { 8 },
             client_cpu: context.client_cpu,
             server_cpu: context.server_cpu,
         };

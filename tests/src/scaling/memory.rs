@@ -6,17 +6,14 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use aya::maps::{MapInfo, loaded_maps};
+use aya::maps::{Array, Map, MapData, MapInfo};
 use zeroserve_shared::{
     flow::{Flow, FlowKey},
-    map::{FLOWS, PIN_ROOT},
+    map::{FLOWS, LARGE, MEDIUM, PIN_ROOT, SMALL},
 };
 use zeroserve_tui::{content::Rendered, kernel::AttachOptions};
 
 use crate::lab::{Lab, noise};
-
-/// The name that the console gives the maps of responses.
-const RESPONSE: &str = "response";
 
 /// Bytes of one flow.
 #[derive(Clone, Copy, Debug)]
@@ -49,21 +46,31 @@ pub fn of_flow() -> Result<OfFlow> {
 /// Where the maps cannot be looked at.
 pub fn of_served_byte(body_bytes: usize, bodies: u32) -> Result<f64> {
     let mut lab = Lab::new()?;
-    let last = loaded_maps().filter_map(|map| Some(map.ok()?.id())).max().unwrap_or(0);
+    // What is answered where nothing is found.
+    let before = of_responses(lab.interface())?;
     // Noise has no variants: those are versions of their own and have bytes of their own.
     let rendered = Rendered::ok("application/octet-stream".into(), &noise(1, body_bytes), None);
     let files = (0..bodies).map(|index| Ok((format!("/{index}").parse()?, Ok(rendered.clone()))));
     let files = files.collect::<Result<Vec<_>>>()?;
     lab.live.publish(files, |_| {})?;
+    let bytes = of_responses(lab.interface())? - before;
+    Ok(bytes as f64 / (body_bytes * bodies as usize) as f64)
+}
+
+/// Bytes of the kernel that the responses of a server take.
+fn of_responses(interface: &str) -> Result<u64> {
     let mut bytes = 0;
-    for map in loaded_maps() {
-        // Others on this machine come and go.
-        let Ok(map) = map else { continue };
-        if map.id() > last && map.name_as_str() == Some(RESPONSE) {
-            bytes += bytes_of(&map)?;
+    for name in [SMALL, MEDIUM, LARGE] {
+        let data = MapData::from_pin(format!("{PIN_ROOT}/{interface}/{name}"))?;
+        // To user space an element of such an array is the number of a map.
+        let numbers = Array::<_, u32>::try_from(Map::Array(data))?;
+        for slot in 0..numbers.len() {
+            if let Ok(number) = numbers.get(&slot, 0) {
+                bytes += bytes_of(&MapInfo::from_id(number)?)?;
+            }
         }
     }
-    Ok(bytes as f64 / (body_bytes * bodies as usize) as f64)
+    Ok(bytes)
 }
 
 /// Bytes of the kernel that a map takes.
