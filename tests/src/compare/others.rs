@@ -26,12 +26,12 @@ const H2O: &str = include_str!("../../h2o.conf");
 /// varnish's.
 const VARNISH: &str = include_str!("../../varnish.vcl");
 
-/// Those of varnish that are given on the command line: one pool of threads, whose number is as varnish
-/// advises; idle connections stay; nothing is logged.
+/// Those of varnish that are given on the command line: one pool of threads, all there from the start,
+/// so that the time of each is taken; idle connections stay; nothing is logged.
 const VARNISH_PARAMETERS: [&str; 7] = [
     "thread_pools=1",
-    "thread_pool_min=200",
-    "thread_pool_max=2000",
+    "thread_pool_min=500",
+    "thread_pool_max=500",
     "timeout_idle=600",
     "listen_depth=4096",
     "default_grace=0",
@@ -43,6 +43,9 @@ const VARNISH_PARAMETERS: [&str; 7] = [
 /// A running server, ended when dropped.
 pub struct Process {
     child: Child,
+    /// What ends it. varnish ends its child on a signal that it hears; h2o would wait for its clients, who
+    /// are not going to leave.
+    ending: Signal,
     /// What it gets its files from, if anything.
     _backend: Option<Nginx>,
 }
@@ -63,7 +66,7 @@ impl Process {
         fs::write(&file, filled(H2O, &folder))?;
         let mut command = on_cpu(network, cpu);
         command.arg("h2o").arg("-c").arg(&file);
-        Self::start(command, network, &folder, None)
+        Self::start(command, network, &folder, None, Signal::SIGKILL)
     }
 
     /// Starts varnish, on one CPU, in front of an nginx of which each file is asked for once.
@@ -89,7 +92,7 @@ impl Process {
         VARNISH_PARAMETERS.iter().for_each(|one| {
             command.args(["-p", one]);
         });
-        Self::start(command, network, &folder, Some(behind))
+        Self::start(command, network, &folder, Some(behind), Signal::SIGTERM)
     }
 
     fn start(
@@ -97,12 +100,13 @@ impl Process {
         network: &PrivateNetwork,
         folder: &Path,
         backend: Option<Nginx>,
+        ending: Signal,
     ) -> Result<Self> {
         let name = format!("{command:?}");
         let said = folder.join("said.log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&said)?);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        let mut running = Self { child, _backend: backend };
+        let mut running = Self { child, ending, _backend: backend };
         let address = SocketAddr::new(SERVER_ADDRESS.into(), PORT);
         binary::wait_until("the server listens", || {
             if let Some(status) = running.child.try_wait()? {
@@ -138,13 +142,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // varnish ends its child then; h2o would wait for its clients, who are not going to leave.
-        let _ = binary::send(&self.child, Signal::SIGTERM);
-        let ended = binary::wait_until("the server ends", || Ok(self.child.try_wait()?.is_some()));
-        if ended.is_err() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
+        let _ = binary::send(&self.child, self.ending);
+        let _ = self.child.wait();
     }
 }
 
