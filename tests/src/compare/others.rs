@@ -40,6 +40,9 @@ const VARNISH_PARAMETERS: [&str; 7] = [
      -Timestamp,-SessOpen,-SessClose,-Filters,-Length",
 ];
 
+/// How many threads that pool has: those of the parameters.
+const THREADS: usize = 500;
+
 /// A running server, ended when dropped.
 pub struct Process {
     child: Child,
@@ -92,7 +95,10 @@ impl Process {
         VARNISH_PARAMETERS.iter().for_each(|one| {
             command.args(["-p", one]);
         });
-        Self::start(command, network, &folder, Some(behind), Signal::SIGTERM)
+        let running = Self::start(command, network, &folder, Some(behind), Signal::SIGTERM)?;
+        // It starts one after the other.
+        binary::wait_until("varnish has its threads", || Ok(running.threads()?.len() > THREADS))?;
+        Ok(running)
     }
 
     fn start(
