@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpStream},
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::{Child, Stdio},
@@ -10,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
-use zeroserve_tui::net::{Namespace, veth::SERVER_ADDRESS};
+use zeroserve_tui::net::{Namespace, listeners};
 
 use crate::{binary, require_program};
 
@@ -26,8 +25,8 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx on the server's end of a network, with [`SETTINGS`], and waits until clients can
-    /// reach it. It serves the files in `site`; `folder`, which must not exist but may lie beside
+    /// Starts nginx on the server's end of a network, with [`SETTINGS`], and waits until it
+    /// listens. It serves the files in `site`; `folder`, which must not exist but may lie beside
     /// them, is for its own.
     ///
     /// # Errors
@@ -37,13 +36,8 @@ impl Nginx {
     /// # Panics
     ///
     /// Where it is not installed.
-    pub fn start(
-        server: &Namespace,
-        client: &Namespace,
-        folder: &Path,
-        site: &Path,
-    ) -> Result<Self> {
-        Self::start_workers("auto", server, client, folder, site)
+    pub fn start(server: &Namespace, folder: &Path, site: &Path) -> Result<Self> {
+        Self::start_workers("auto", server, folder, site)
     }
 
     /// As [`Nginx::start`], with so many workers, or `auto` for one a CPU.
@@ -58,11 +52,10 @@ impl Nginx {
     pub fn start_workers(
         workers: &str,
         server: &Namespace,
-        client: &Namespace,
         folder: &Path,
         site: &Path,
     ) -> Result<Self> {
-        Self::start_with(&SETTINGS.replace("WORKERS", workers), server, client, folder, site)
+        Self::start_with(&SETTINGS.replace("WORKERS", workers), server, folder, site)
     }
 
     /// Starts nginx with other settings, in which `FOLDER` and `PORT` are replaced.
@@ -77,7 +70,6 @@ impl Nginx {
     pub fn start_with(
         settings: &str,
         server: &Namespace,
-        client: &Namespace,
         folder: &Path,
         site: &Path,
     ) -> Result<Self> {
@@ -97,12 +89,12 @@ impl Nginx {
         nginx.arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
         let master = nginx.stdin(Stdio::null()).spawn().context("nginx did not start")?;
         let mut running = Self { master };
-        let address = SocketAddr::new(SERVER_ADDRESS.into(), PORT);
+        // No connection, because something else may answer in its place.
         binary::wait_until("nginx listens", || {
             if let Some(status) = running.master.try_wait()? {
                 bail!("nginx ended at once: {status}");
             }
-            Ok(client.run(|| TcpStream::connect(address))?.is_ok())
+            Ok(server.run(|| listeners::socket(PORT, &[]))??.is_some())
         })?;
         Ok(running)
     }

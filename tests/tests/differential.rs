@@ -105,7 +105,7 @@ fn whatever_differs_from_nginx_has_an_explanation() -> Result<()> {
     let (server, client) = (&host.network.server, &host.network.client);
     let folder = host.folder.path();
     let theirs_site: &Path = &folder.join("theirs");
-    let _nginx = Nginx::start_with(SETTINGS, server, client, &folder.join("nginx"), theirs_site)?;
+    let _nginx = Nginx::start_with(SETTINGS, server, &folder.join("nginx"), theirs_site)?;
     let (ours, theirs) = (host.network.server_at(80), host.network.server_at(nginx::PORT));
     let requests = variable("DIFFERENTIAL_REQUESTS", REQUESTS);
     let seed = variable("DIFFERENTIAL_SEED", SEED);

@@ -21,9 +21,10 @@ const WARM_UP: Duration = Duration::from_millis(300);
 const METHOD: &str = "\
 Each server has two network namespaces and a veth pair of its own. The client is an XDP program at
 the client's end: it answers each response with the next request, checks every status and length,
-and each byte of one response in 64, and takes the time of one request in eight. Threaded NAPI: a kernel thread for each end of the pair, the
-client's on one CPU, the server's and its worker on the other. CPU ns: CPU time of the server's
-threads for each request, that of packets included. nginx: tests/nginx.conf, one worker; h2o:
+and each byte of one response in 64, and takes the time of one request in eight. Threaded NAPI: a
+kernel thread for each end of the pair, the client's on one CPU, the server's and its worker on the
+other. CPU ns: CPU time of the server's threads for each request, that of packets included. nginx:
+tests/nginx.conf, one worker; behind: the same behind Zeroserve, which serves /small; h2o:
 tests/h2o.conf, one thread; varnish: tests/varnish.vcl, one pool of threads, everything in memory. What
 they send are segments of at most 1500 bytes, as of any server whose client has an XDP program. The
 client's window is 64 KB. At half of a peak, requests go out on time whether answers come or not; client
@@ -236,7 +237,7 @@ fn versions(options: &Options) -> Value {
     let version = |name: &Name| {
         let (program, argument) = match name {
             Name::Zeroserve => return Some((name.text(), env!("CARGO_PKG_VERSION").to_owned())),
-            Name::Nginx => ("nginx", "-v"),
+            Name::Behind | Name::Nginx => ("nginx", "-v"),
             Name::H2o => ("h2o", "-v"),
             Name::Varnish => ("varnishd", "-V"),
         };

@@ -121,11 +121,7 @@ fn main() -> Result<()> {
         fs::write(site.join(bytes.to_string()), &body)?;
         bodies.insert(*bytes, body);
     }
-    let _running = {
-        let _relay = nginx.wire.join(0, Impairment::default(), Impairment::default())?;
-        let Wire { server, client, .. } = &nginx.wire;
-        Nginx::start(server, client, &folder.path().join("nginx"), &site)?
-    };
+    let _running = Nginx::start(&nginx.wire.server, &folder.path().join("nginx"), &site)?;
     let congestion_control = nginx.wire.congestion_control()?;
     let mut contestants = vec![zeroserve, nginx];
     contestants.retain(|one| options.only.as_ref().is_none_or(|only| only == one.name));

@@ -1,23 +1,31 @@
 //! Compares this server with nginx, in one run and on the same machine. A benchmark: it measures
 //! and prints, and never fails because of a time.
 //!
-//! nginx is measured twice: on the veth pair that this server is attached to, and on one without
-//! any XDP program. A veth interface with an XDP program on it loses segmentation offload, so on
-//! the first nginx runs with a handicap that is this server's doing.
+//! nginx is measured three times: on a veth pair without any XDP program, on one with a program that
+//! passes everything, and behind this server, which has none of the files there. A veth interface with
+//! an XDP program on it loses segmentation offload and copies what comes into pages, so the second is
+//! what any XDP program costs, and the distance from there to the third is what this one costs.
 
 use std::{collections::BTreeMap, fs};
 
 use anyhow::{Context, Result};
 use aya::programs::loaded_programs;
 use clap::Parser;
-use zeroserve_shared::map::{EGRESS_PROGRAM, XDP_PROGRAM};
+use zeroserve_shared::{
+    config::OnMiss,
+    map::{EGRESS_PROGRAM, XDP_PROGRAM},
+};
 use zeroserve_tests::{
     Lab, Nginx,
     lab::noise,
     nginx, require_program, require_root,
     wrk::{self, Measured},
 };
-use zeroserve_tui::net::{Namespace, PrivateNetwork};
+use zeroserve_tui::{
+    demo::PrivateServer,
+    kernel::{MissChoice, PassThrough},
+    net::{Namespace, PrivateNetwork},
+};
 
 /// The files, with how many connections ask for each.
 const FILES: [(&str, usize, u32); 2] = [("small", 272, 32), ("large", 945_000, 32)];
@@ -40,6 +48,14 @@ struct Contestant<'a> {
     origin: String,
 }
 
+impl<'a> Contestant<'a> {
+    /// The nginx in a network.
+    fn nginx(name: &'static str, network: &'a PrivateNetwork) -> Self {
+        let origin = format!("http://{}", network.server_at(nginx::PORT));
+        Self { name, client: &network.client, origin }
+    }
+}
+
 fn main() -> Result<()> {
     let options = Options::parse();
     require_root();
@@ -54,35 +70,34 @@ fn main() -> Result<()> {
     }
     let mut plain = PrivateNetwork::create("benc")?;
     plain.veth.pass_through = None;
+    let passed = PrivateNetwork::create("benp")?;
+    let index = passed.veth.server_index;
+    let _program = passed.server.run(|| PassThrough::attach(index))??;
+    let (_front, behind) = PrivateServer::start_with("benb", |options| {
+        options.port = nginx::PORT;
+        options.on_miss = MissChoice::Always(OnMiss::HandOff);
+    })?;
     let start = |network: &PrivateNetwork, name| {
         let (own, site) = (folder.path().join(name), folder.path().join("site"));
-        Nginx::start(&network.server, &network.client, &own, &site)
+        Nginx::start(&network.server, &own, &site)
     };
-    let beside = start(&lab.server.network, "beside")?;
-    let alone = start(&plain, "alone")?;
+    let _running =
+        [start(&plain, "alone")?, start(&passed, "passed")?, start(&behind.network, "behind")?];
     let contestants = [
         Contestant {
             name: "zeroserve",
             client: lab.client(),
             origin: format!("http://{}", lab.server.address()),
         },
-        Contestant {
-            name: "nginx, same veth",
-            client: lab.client(),
-            origin: format!("http://{}", lab.server.network.server_at(nginx::PORT)),
-        },
-        Contestant {
-            name: "nginx, no XDP",
-            client: &plain.client,
-            origin: format!("http://{}", plain.server_at(nginx::PORT)),
-        },
+        Contestant::nginx("nginx, no XDP", &plain),
+        Contestant::nginx("nginx, XDP passes", &passed),
+        Contestant::nginx("nginx, behind", &behind.network),
     ];
     describe(&options)?;
     for (name, bytes, connections) in FILES {
         let measured = measure(&contestants, &options, name, connections)?;
         report(&contestants, &measured, bytes, connections);
     }
-    drop((beside, alone));
     Ok(())
 }
 

@@ -82,9 +82,8 @@ impl Process {
         let mut ip = network.server.command("ip");
         ensure!(ip.args(["link", "set", "lo", "up"]).status()?.success(), "lo does not come up");
         let folder = site.beside("varnish");
-        let (server, client) = (&network.server, &network.client);
-        let behind =
-            Nginx::start_workers("1", server, client, &site.beside("behind"), &site.root())?;
+        let server = &network.server;
+        let behind = Nginx::start_workers("1", server, &site.beside("behind"), &site.root())?;
         fs::create_dir(&folder)?;
         let file = folder.join("varnish.vcl");
         fs::write(&file, filled(VARNISH, &folder))?;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use zeroserve_shared::config::OnMiss;
 use zeroserve_tui::{
     content::{Redirect, Rendered, Reply, ResponseOptions, RoutePath, Site as Scanned},
     demo::{PrivateServer, client::Connection},
-    kernel::{AttachOptions, Live, PassThrough},
+    kernel::{AttachOptions, Live, MissChoice, PassThrough},
     load::threads::Thread,
     net::PrivateNetwork,
     server::{Change, Server as _},
@@ -14,7 +15,7 @@ use zeroserve_tui::{
 
 use super::{
     others::{self, Process},
-    site::{HEALTH, HEALTH_BODY, REDIRECT, REDIRECT_TO, SMALL, Site},
+    site::{COLD, HEALTH, HEALTH_BODY, REDIRECT, REDIRECT_TO, SMALL, Site},
 };
 use crate::{Nginx, has_program, nginx};
 
@@ -26,6 +27,8 @@ const MOST_FLOWS: u32 = 1 << 18;
 pub enum Name {
     /// This one.
     Zeroserve,
+    /// nginx, with tests/nginx.conf and one worker, behind Zeroserve, which serves one path.
+    Behind,
     /// nginx, with tests/nginx.conf and one worker.
     Nginx,
     /// h2o, with tests/h2o.conf and one thread.
@@ -39,6 +42,7 @@ impl Name {
     pub fn text(self) -> &'static str {
         match self {
             Self::Zeroserve => "zeroserve",
+            Self::Behind => "behind",
             Self::Nginx => "nginx",
             Self::H2o => "h2o",
             Self::Varnish => "varnish",
@@ -49,7 +53,7 @@ impl Name {
     pub fn missing(self) -> Option<&'static str> {
         let (program, package) = match self {
             Self::Zeroserve => return None,
-            Self::Nginx => ("nginx", "nginx-light"),
+            Self::Behind | Self::Nginx => ("nginx", "nginx-light"),
             Self::H2o => ("h2o", "h2o"),
             Self::Varnish => ("varnishd", "varnish"),
         };
@@ -78,6 +82,7 @@ pub struct Server {
 
 enum Kind {
     Zeroserve { _live: Box<Live>, server: PrivateServer },
+    Behind { _nginx: Nginx, _live: Box<Live>, server: PrivateServer },
     Nginx { _nginx: Nginx, _program: PassThrough, network: PrivateNetwork },
     Process { _process: Process, _program: PassThrough, network: PrivateNetwork },
 }
@@ -91,6 +96,7 @@ impl Server {
     pub fn start(name: Name, site: &Site, cpu: usize) -> Result<Self> {
         match name {
             Name::Zeroserve => Self::zeroserve(site),
+            Name::Behind => Self::behind(site, cpu),
             Name::Nginx => Self::nginx(site, cpu),
             Name::H2o | Name::Varnish => Self::process(name, site, cpu),
         }
@@ -116,12 +122,9 @@ impl Server {
 
     fn nginx(site: &Site, cpu: usize) -> Result<Self> {
         let (network, program) = network()?;
-        let (server, client) = (&network.server, &network.client);
-        let nginx = Nginx::start_workers("1", server, client, &site.beside("nginx"), &site.root())?;
-        let threads: Vec<Thread> = nginx.workers()?.into_iter().map(Thread::of).collect();
-        for thread in &threads {
-            thread.pin(cpu)?;
-        }
+        let server = &network.server;
+        let nginx = Nginx::start_workers("1", server, &site.beside("nginx"), &site.root())?;
+        let threads = pinned(&nginx, cpu)?;
         let entity_tag = entity_tag(&network, nginx::PORT, SMALL)?;
         let kind = Kind::Nginx { _nginx: nginx, _program: program, network };
         Ok(Self { name: Name::Nginx, port: nginx::PORT, threads, entity_tag, kind })
@@ -139,10 +142,27 @@ impl Server {
         Ok(Self { name, port: others::PORT, threads, entity_tag, kind })
     }
 
+    fn behind(site: &Site, cpu: usize) -> Result<Self> {
+        let in_front = |options: &mut AttachOptions| {
+            options.max_flows = MOST_FLOWS;
+            options.port = nginx::PORT;
+            options.on_miss = MissChoice::Always(OnMiss::HandOff);
+        };
+        let (mut live, server) = PrivateServer::start_with("cmp", in_front)?;
+        let rendered = Rendered::ok("application/octet-stream".into(), &site.body(SMALL)?, None);
+        live.apply(Change::Add(SMALL.parse::<RoutePath>()?, Arc::new(rendered)))?;
+        let own = &server.network.server;
+        let nginx = Nginx::start_workers("1", own, &site.beside("nginx-behind"), &site.root())?;
+        let threads = pinned(&nginx, cpu)?;
+        let entity_tag = entity_tag(&server.network, nginx::PORT, COLD)?;
+        let kind = Kind::Behind { _nginx: nginx, _live: Box::new(live), server };
+        Ok(Self { name: Name::Behind, port: nginx::PORT, threads, entity_tag, kind })
+    }
+
     /// Its network.
     pub fn network(&mut self) -> &mut PrivateNetwork {
         match &mut self.kind {
-            Kind::Zeroserve { server, .. } => &mut server.network,
+            Kind::Zeroserve { server, .. } | Kind::Behind { server, .. } => &mut server.network,
             Kind::Nginx { network, .. } | Kind::Process { network, .. } => network,
         }
     }
@@ -155,6 +175,15 @@ fn network() -> Result<(PrivateNetwork, PassThrough)> {
     let index = network.veth.server_index;
     let program = network.server.run(|| PassThrough::attach(index))??;
     Ok((network, program))
+}
+
+/// The workers of an nginx, which run on one CPU from now on.
+fn pinned(nginx: &Nginx, cpu: usize) -> Result<Vec<Thread>> {
+    let threads: Vec<Thread> = nginx.workers()?.into_iter().map(Thread::of).collect();
+    for thread in &threads {
+        thread.pin(cpu)?;
+    }
+    Ok(threads)
 }
 
 /// The entity tag that a server gives a path.

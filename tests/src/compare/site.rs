@@ -8,9 +8,10 @@ use tempfile::TempDir;
 use crate::lab::noise;
 
 /// The files, with their sizes in bytes.
-pub const FILES: [(&str, usize); 5] = [
+pub const FILES: [(&str, usize); 6] = [
     // With any server's head it fits one segment.
     ("small", 272),
+    ("cold", 272),
     // One initial window of ten segments (RFC 6928), head included.
     ("window", 14_000),
     ("library", 90_000),
@@ -20,6 +21,9 @@ pub const FILES: [(&str, usize); 5] = [
 
 /// Path of the first.
 pub const SMALL: &str = "/small";
+
+/// Path of the second, which a server behind Zeroserve has to answer for.
+pub const COLD: &str = "/cold";
 
 /// How many files the folder `many` has.
 pub const MANY: usize = 10_000;

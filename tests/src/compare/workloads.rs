@@ -7,7 +7,7 @@ use zeroserve_tui::load::{Expected, Plan, Request};
 
 use super::{
     servers::{Name, Server},
-    site::{HEALTH, HEALTH_BODY, MANY, REDIRECT, SMALL, Site, many},
+    site::{COLD, HEALTH, HEALTH_BODY, MANY, REDIRECT, SMALL, Site, many},
 };
 
 /// One workload.
@@ -40,6 +40,8 @@ enum What {
     Flood,
     /// One path beside idle connections.
     Idle,
+    /// Two paths, the second for one request in ten, with a new connection for each.
+    Mix,
 }
 
 /// The workload that the one beside a flood is, without it.
@@ -54,7 +56,7 @@ const MOST_ORDERS_PER_S: f64 = 100_000.0;
 // Not more connections than a veth pair can queue segments for, which is 256: what it drops would
 // be repeated after 200 ms, and that would be all to be seen of any server.
 /// All there are.
-pub const WORKLOADS: [Workload; 15] = [
+pub const WORKLOADS: [Workload; 18] = [
     Workload {
         name: "small",
         about: "272 bytes, one segment, keep-alive",
@@ -125,6 +127,24 @@ pub const WORKLOADS: [Workload; 15] = [
         connections: 64,
         what: What::Idle,
     },
+    Workload {
+        name: "cold",
+        about: "272 bytes that a server behind Zeroserve answers with, keep-alive",
+        connections: 64,
+        what: What::Path(COLD, 200),
+    },
+    Workload {
+        name: "cold-connections",
+        about: "the same, a new connection for each request",
+        connections: 64,
+        what: What::Connections(COLD),
+    },
+    Workload {
+        name: "one-in-ten-cold",
+        about: "272 bytes, a new connection for each request, one in ten for the server behind",
+        connections: 64,
+        what: What::Mix,
+    },
 ];
 
 /// What a plan depends on beside the workload.
@@ -170,7 +190,7 @@ impl Workload {
             rate: None,
             flood: 0,
             idle: 0,
-            closes: matches!(self.what, What::Connections(_)),
+            closes: matches!(self.what, What::Connections(_) | What::Mix),
             checked_every: 64,
             // Where there are few, all are timed.
             timed_every: if self.connections < 64 || self.needs_peaks() { 1 } else { 8 },
@@ -190,6 +210,7 @@ impl Workload {
             What::Idle => {
                 plan.idle = if server.name.has_descriptors() { context.idle } else { IDLE }
             }
+            What::Mix => plan.choices = one_in_ten(CHOICES_COUNT as usize),
             What::Path(..) | What::Connections(_) | What::NotModified => {}
         }
         Ok(plan)
@@ -218,6 +239,7 @@ impl Workload {
             What::Many => (0..MANY)
                 .map(|number| file(&format!("/{}", many(number))))
                 .collect::<Result<_>>()?,
+            What::Mix => vec![file(SMALL)?, file(COLD)?],
             What::OneCore | What::Half { .. } | What::Flood | What::Idle => vec![file(SMALL)?],
         })
     }
@@ -253,6 +275,12 @@ pub fn idle_connections() -> Result<u32> {
     let raised = setrlimit(Resource::RLIMIT_NOFILE, most.max(2 * WANTED), most.max(2 * WANTED));
     let most = if raised.is_ok() { most.max(2 * WANTED) } else { most };
     Ok(most.saturating_sub(OTHER_FILES).min(WANTED) as u32)
+}
+
+/// Zeros, and a one in about ten places, at random.
+fn one_in_ten(wanted: usize) -> Vec<u32> {
+    let mut random = fastrand::Rng::with_seed(3);
+    (0..wanted).map(|_| u32::from(random.u32(..10) == 0)).collect()
 }
 
 /// Indices below `count`, the first twice as often as the second, three times as often as the
