@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 ///
 /// Where the kernel does not tell its name.
 pub fn about() -> Result<Value> {
-    let kernel = nix::sys::utsname::uname()?.release().display().to_string();
+    let release = nix::sys::utsname::uname()?.release().display().to_string();
+    // What a distribution appends says nothing about the kernel.
+    let kernel: Vec<&str> = release.split(['.', '-']).take(2).collect();
+    let kernel = kernel.join(".");
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpus = info.lines().filter(|line| line.starts_with("processor")).count();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -84,7 +84,8 @@ fn main() -> Result<()> {
     }
     require_root();
     ensure!((0.1..=60.0).contains(&options.seconds), "a measurement lasts 0.1 to 60 seconds");
-    let chosen = chosen(&options.workloads)?;
+    let is_behind = options.servers.contains(&Name::Behind);
+    let chosen = chosen(&options.workloads, is_behind)?;
     let site = Site::create()?;
     // What looks after the load is not to disturb the servers.
     Thread::of(0).pin(options.client_cpu)?;
@@ -149,10 +150,11 @@ fn installed(names: &[Name]) -> (Vec<Name>, Vec<String>) {
     (there, left_out)
 }
 
-/// The workloads of these names.
-fn chosen(names: &[String]) -> Result<Vec<Workload>> {
+/// The workloads of these names, or all that mean something with a server behind or without.
+fn chosen(names: &[String], is_behind: bool) -> Result<Vec<Workload>> {
     if names.is_empty() {
-        return Ok(workloads::WORKLOADS.to_vec());
+        let all = workloads::WORKLOADS.into_iter();
+        return Ok(all.filter(|workload| is_behind || !workload.is_cold()).collect());
     }
     let find = |name: &String| {
         let found = workloads::WORKLOADS.into_iter().find(|workload| workload.name == name);
@@ -168,7 +170,7 @@ fn peaks(
     context: &Context,
     options: &Options,
 ) -> Result<Vec<(Name, f64)>> {
-    let small = chosen(&["small".to_owned()])?;
+    let small = chosen(&["small".to_owned()], false)?;
     let Some(small) = small.first() else { bail!("there is no such workload") };
     let results = run(small, servers, site, context, options)?;
     let peak = |one: &Results| (one.server, one.spread(Measured::requests_per_s).median);

@@ -161,6 +161,11 @@ pub struct Context {
 }
 
 impl Workload {
+    /// Whether it asks for what Zeroserve leaves to a server behind it.
+    pub fn is_cold(&self) -> bool {
+        matches!(self.what, What::Path(COLD, _) | What::Connections(COLD) | What::Mix)
+    }
+
     /// Whether the peak of every server must be known.
     pub fn needs_peaks(&self) -> bool {
         matches!(self.what, What::Half { .. })
