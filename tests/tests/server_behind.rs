@@ -4,6 +4,7 @@ use std::{
     io::{Read, Write},
     net::{IpAddr, TcpStream},
     os::fd::AsRawFd,
+    sync::mpsc,
 };
 
 use anyhow::{Context, Result};
@@ -23,6 +24,43 @@ use zeroserve_tui::{
     net::raw::RawSender,
     server::Server,
 };
+
+#[test]
+fn a_long_poll_is_answered_when_the_server_has_something_to_say() -> Result<()> {
+    let (front, hot) = (Front::new()?, noise(1, 700));
+    let listener = front.listen()?;
+    let mut live = front.attach(MissChoice::Auto)?;
+    front.publish(&mut live, "hot", &hot)?;
+    let (asked, is_asked) = mpsc::channel();
+    let (news, wait_for_news) = mpsc::channel::<String>();
+    let server = serve_one(listener, move |mut stream| {
+        let mut head = [0; 1024];
+        while let read @ 1.. = stream.read(&mut head)? {
+            asked.send(String::from_utf8_lossy(&head[..read]).into_owned())?;
+            let news = wait_for_news.recv()?;
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{news}", news.len())?;
+        }
+        Ok(())
+    });
+    let (mut polling, mut other) = (front.connect()?, front.connect()?);
+    assert_eq!(polling.get("/hot")?.body, hot);
+    for round in 0..5 {
+        polling.send(request("/poll").as_bytes())?;
+        assert_eq!(is_asked.recv()?, request("/poll"));
+        // Meanwhile others are served, and nothing comes before there is news.
+        for _ in 0..200 {
+            assert_eq!(other.get("/hot")?.body, hot);
+        }
+        let text = format!("news number {round}");
+        news.send(text.clone())?;
+        assert_eq!(polling.receive(true)?.body, text.as_bytes());
+    }
+    drop((polling, news));
+    server.join().expect("no panic")?;
+    let totals = live.sample()?.totals();
+    assert_eq!((totals.requests, totals.handed_off), (1 + 5 * 200, 1));
+    Ok(())
+}
 
 #[test]
 fn a_client_that_only_connects_costs_the_server_no_socket() -> Result<()> {
