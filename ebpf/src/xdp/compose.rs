@@ -50,9 +50,9 @@ fn compose(ingress: &mut Ingress<'_>, flow: &Flow) -> Option<()> {
     let bytes = segment.payload_bytes;
     let payload_at = options_at + options_bytes;
     // Behind the headers where the driver left room for that, else in front of them.
-    if !packet.resize(payload_at + bytes)
-        && !(packet.resize(payload_at) && packet.extend_front(bytes as i32))
-    {
+    let has_room = packet.resize(payload_at + bytes)
+        || packet.resize(payload_at) && packet.extend_front(bytes as i32);
+    if !has_room {
         return None;
     }
     let sum = sum_of_options(&scratch.options) + sum_of_buffer(scratch, bytes);
