@@ -6,7 +6,10 @@
 
 use zeroserve_shared::flow::{Flow, HANDED, SACKS, SCALES, SEATED};
 
-use crate::wire::{TIMESTAMPS_BYTES, options::OWN_SHIFT};
+use crate::{
+    ownership::is_in_place,
+    wire::{TIMESTAMPS_BYTES, options::OWN_SHIFT},
+};
 
 /// What the kernel cannot know of the handshake (`struct bpf_tcp_req_attrs`).
 #[repr(C)]
@@ -71,7 +74,7 @@ pub const fn is_unseated(flow: &Flow) -> bool {
 /// request, sent when the client had everything before.
 #[inline(always)]
 pub const fn is_first(flow: &Flow, sequence: u32, acknowledgment: u32) -> bool {
-    is_unseated(flow) && sequence == flow.receive_next && acknowledgment == flow.send_next
+    is_unseated(flow) && is_in_place(flow, sequence, acknowledgment)
 }
 
 #[cfg(test)]

@@ -48,6 +48,13 @@ pub struct Config {
 const _: () = crate::size_is::<Config, 144>();
 
 impl Config {
+    /// What the clock of our timestamps says (RFC 7323 section 5.4), in milliseconds, when
+    /// `CLOCK_MONOTONIC` is at `now_ms`.
+    #[inline(always)]
+    pub const fn timestamp_clock(&self, now_ms: u32) -> u32 {
+        self.clock_start_ms.wrapping_add(now_ms)
+    }
+
     /// The largest TCP payload that fits the interface's MTU, in bytes, behind an IP header of so
     /// many bytes and a TCP header without options.
     #[inline(always)]

@@ -6,20 +6,9 @@
 use zeroserve_ebpf::{bounds::opaque, load::frame::HEADER_BYTES, words};
 use zeroserve_shared::load::REQUEST_BYTES;
 
-use crate::packet::Packet;
-
-/// What is read or written at an offset that varies begins below this, because the verifier wants
-/// a bound.
-const MOST_OFFSET: u64 = 2048;
+use crate::packet::{MOST_OFFSET, Packet};
 
 impl Packet {
-    /// Where the frame begins and ends.
-    #[inline(always)]
-    fn ends(self) -> (usize, usize) {
-        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
-        unsafe { ((*self.context()).data as usize, (*self.context()).data_end as usize) }
-    }
-
     /// Words of the headers; none if the frame is shorter than those.
     #[inline(always)]
     pub(crate) fn header_words<const COUNT: usize>(

@@ -143,7 +143,7 @@ fn read(packet: *mut __sk_buff, headers: &mut Headers, bytes: u32) -> Option<()>
 #[inline(always)]
 fn give(packet: *mut __sk_buff, key: &mut FlowKey, flow: &mut Flow) -> Option<()> {
     let counters = COUNTERS.get_ptr_mut(0)?;
-    let clock = CONFIG.get(0)?.clock_start_ms.wrapping_add(clock::now_ms());
+    let clock = CONFIG.get(0)?.timestamp_clock(clock::now_ms());
     let negotiated = handoff::negotiated(flow, clock);
     let socket = sockets::find(packet.cast(), key);
     if socket.is_null() {

@@ -59,7 +59,7 @@ fn answer(ingress: &mut Ingress<'_>) -> Ending {
     }
     let mss = ingress.config.mss(scratch.headers.network_bytes());
     let wanted_bytes;
-    let clock = ingress.config.clock_start_ms.wrapping_add(scratch.tick.now_ms);
+    let clock = ingress.config.timestamp_clock(scratch.tick.now_ms);
     (scratch.answer, wanted_bytes) = options::answer_syn(&scratch.offered, mss, clock);
     let packet = ingress.packet;
     // On some drivers a frame cannot grow. A SYN with fewer options than we have to say then

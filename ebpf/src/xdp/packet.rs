@@ -84,16 +84,15 @@ impl Packet {
         if length == 0 || length > MOST_WORDS * 8 || offset >= MOST_OFFSET {
             return self.read_bytes(offset as u32, length as u32, buffer);
         }
-        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
-        let (data, data_end) = unsafe { ((*self.context).data, (*self.context).data_end) };
+        let (data, data_end) = self.ends();
         let to = buffer.as_mut_ptr();
-        let mut from = data as usize + offset as usize;
+        let mut from = data + offset as usize;
         let mut at = 0;
         while at < MOST_WORDS {
             if at * 8 + 8 > length {
                 break;
             }
-            if from + 8 > data_end as usize {
+            if from + 8 > data_end {
                 return false;
             }
             // SAFETY: the word lies in the frame, and in the buffer.
@@ -106,8 +105,8 @@ impl Packet {
             return true;
         }
         // The word that ends with the last byte: in front of the bytes are the headers.
-        let last = data as usize + (opaque(offset + length - 8) & (MOST_OFFSET * 2 - 1)) as usize;
-        if last + 8 > data_end as usize {
+        let last = data + (opaque(offset + length - 8) & (MOST_OFFSET * 2 - 1)) as usize;
+        if last + 8 > data_end {
             return false;
         }
         let start = opaque(length & !7) & (MOST_WORDS * 8 - 1);
@@ -131,12 +130,18 @@ impl Packet {
         unsafe { load_bytes(self.context, offset, to.cast(), length) == 0 }
     }
 
+    /// Where the frame begins and ends.
+    #[inline(always)]
+    pub(super) fn ends(self) -> (usize, usize) {
+        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
+        unsafe { ((*self.context).data as usize, (*self.context).data_end as usize) }
+    }
+
     /// Where the frame begins, if it has so many bytes.
     #[inline(always)]
     fn beginning(self, bytes: usize) -> Option<*mut u8> {
-        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
-        let (data, data_end) = unsafe { ((*self.context).data, (*self.context).data_end) };
-        (data as usize + bytes <= data_end as usize).then_some(data as usize as *mut u8)
+        let (data, data_end) = self.ends();
+        (data + bytes <= data_end).then_some(data as *mut u8)
     }
 
     /// The eight bytes at a place in the frame, as they lie there.
@@ -146,10 +151,9 @@ impl Packet {
         if offset >= MOST_OFFSET {
             return None;
         }
-        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
-        let (data, data_end) = unsafe { ((*self.context).data, (*self.context).data_end) };
-        let from = data as usize + offset as usize;
-        if from + 8 > data_end as usize {
+        let (data, data_end) = self.ends();
+        let from = data + offset as usize;
+        if from + 8 > data_end {
             return None;
         }
         // SAFETY: the word lies in the frame.
@@ -224,10 +228,9 @@ impl Packet {
         if offset >= MOST_OFFSET {
             return false;
         }
-        // SAFETY: the kernel hands the program a valid context, which lives as long as its call.
-        let (data, data_end) = unsafe { ((*self.context).data, (*self.context).data_end) };
-        let to = data as usize + offset as usize;
-        if to + BYTES > data_end as usize {
+        let (data, data_end) = self.ends();
+        let to = data + offset as usize;
+        if to + BYTES > data_end {
             return false;
         }
         // SAFETY: so many bytes are there, and the caller vouches for as many to be read.
@@ -285,7 +288,7 @@ pub(super) fn bounded(length: u32, most: u32) -> Option<u64> {
 const MOST_WORDS: u64 = 32;
 
 /// What is read or written without a helper begins below this, because the verifier wants a bound.
-const MOST_OFFSET: u64 = 2048;
+pub(super) const MOST_OFFSET: u64 = 2048;
 
 type Transfer = unsafe extern "C" fn(*mut xdp_md, u32, *mut c_void, u64) -> i64;
 

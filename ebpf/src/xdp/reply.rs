@@ -38,12 +38,6 @@ pub(super) struct Manner {
 /// Bytes of the option with a timestamp.
 const LEAST_TIMESTAMPS_BYTES: u32 = 10;
 
-/// What our clock says: milliseconds, as RFC 7323 section 5.4 has it.
-#[inline(always)]
-pub(super) fn own_clock(ingress: &Ingress<'_>) -> u32 {
-    ingress.config.clock_start_ms.wrapping_add(ingress.scratch.tick.now_ms)
-}
-
 /// Answers to a SYN, and to what belongs to no connection, have no more than they must.
 #[inline(always)]
 pub(super) fn be_plain(ingress: &mut Ingress<'_>) {
@@ -59,7 +53,7 @@ pub(super) fn be_plain(ingress: &mut Ingress<'_>) {
 pub(super) extern "C" fn zeroserve_agree(context: *mut xdp_md) -> u32 {
     run(context, |ingress| {
         let client_clock = client_clock(ingress);
-        let own_clock = own_clock(ingress);
+        let own_clock = ingress.config.timestamp_clock(ingress.scratch.tick.now_ms);
         let Scratch { manner, remembered, .. } = &mut *ingress.scratch;
         manner.window = window(remembered.window_shift.is_some());
         manner.own_clock = own_clock;
@@ -81,7 +75,8 @@ pub(super) fn agree_in(ingress: &mut Ingress<'_>, flow: &mut Flow) {
         if clock != 0 && after(clock, flow.client_clock) {
             flow.client_clock = clock;
         }
-        ingress.scratch.manner.own_clock = own_clock(ingress);
+        let own_clock = ingress.config.timestamp_clock(ingress.scratch.tick.now_ms);
+        ingress.scratch.manner.own_clock = own_clock;
     }
     let manner = &mut ingress.scratch.manner;
     manner.window = window(flow.window_shift & SCALES != 0);
