@@ -22,6 +22,7 @@
 //! | [`cookies`] | names of cookies, where they matter |
 //! | [`date`] | dates in all three formats |
 //! | [`swar`], [`window`] | eight bytes at a time |
+//! | [`memo`] | nothing: it remembers what has been read |
 
 mod characters;
 mod cookies;
@@ -30,6 +31,7 @@ pub(crate) mod field;
 mod host;
 mod line;
 pub(crate) mod list;
+pub mod memo;
 mod path;
 pub(crate) mod range;
 mod scan;

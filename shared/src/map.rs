@@ -53,6 +53,8 @@ pub const PACKETS: &str = "PACKETS";
 pub const ASKED: &str = "ASKED";
 /// LRU hash from the hash of a path and its host to [`Miss`](crate::miss::Miss).
 pub const MISSES: &str = "MISSES";
+/// Per-CPU array of requests that come often. Only the kernel side uses it.
+pub const MEMOS: &str = "MEMOS";
 /// Per-CPU scratch space for requests. Only the kernel side uses it.
 pub const SCRATCH: &str = "SCRATCH";
 
@@ -90,6 +92,8 @@ pub const WAITING_FLOWS: u32 = 1 << 10;
 pub const LOSSY_FLOWS: u32 = 1 << 13;
 /// Paths of which misses are counted, see [`miss`](crate::miss).
 pub const MISSED_PATHS: u32 = 1 << 12;
+/// Requests that each CPU can remember, a power of two.
+pub const MEMO_COUNT: u32 = 256;
 /// Routes by default, fixed ones included.
 pub const DEFAULT_ROUTES: u32 = 1 << 14;
 /// Version slots for each route: one served in four encodings, and one that transfers in flight still

@@ -309,3 +309,44 @@ fn each_class_of_mistake_is_counted_and_ends_the_connection() -> Result<()> {
     check_books(&lab.totals()?);
     Ok(())
 }
+
+/// What `/a` brings at a host, to a request that comes again and again, so that the server has
+/// remembered it.
+fn ask_often(lab: &Lab, host: &str) -> Result<(u16, Vec<u8>)> {
+    let mut connection = lab.connect()?;
+    let request = format!("GET /a HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        connection.send(request.as_bytes())?;
+        let response = connection.receive(true)?;
+        answers.push((response.status, response.body.to_vec()));
+    }
+    let first = answers[0].clone();
+    assert!(answers.iter().all(|answer| *answer == first), "{answers:?}");
+    Ok(first)
+}
+
+#[test]
+fn a_request_that_is_remembered_gets_what_there_is_now() -> Result<()> {
+    let mut lab = Lab::new()?;
+    let ok = |body: &str| (200, body.as_bytes().to_vec());
+    lab.publish("/a", b"first")?;
+    lab.publish("/b", b"other")?;
+    assert_eq!(ask_often(&lab, "x.example")?, ok("first"));
+    lab.replace("/a", b"second")?;
+    assert_eq!(ask_often(&lab, "x.example")?, ok("second"));
+    lab.publish("//x.example/a", b"x's own")?;
+    assert_eq!(ask_often(&lab, "x.example")?, ok("x's own"));
+    assert_eq!(ask_often(&lab, "y.example")?, ok("second"));
+    lab.remove("//x.example/a")?;
+    assert_eq!(ask_often(&lab, "x.example")?, ok("second"));
+    lab.remove("/a")?;
+    assert_eq!(ask_often(&lab, "x.example")?.0, 404);
+    // The place of the route that was removed is free for another.
+    lab.publish("/c", b"another")?;
+    assert_eq!(ask_often(&lab, "x.example")?.0, 404);
+    lab.publish("/a", b"third")?;
+    assert_eq!(ask_often(&lab, "x.example")?, ok("third"));
+    check_books(&lab.totals()?);
+    Ok(())
+}

@@ -321,6 +321,22 @@ fn requests_that_a_rule_names_go_to_the_server() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_new_rule_counts_for_requests_that_are_remembered() -> Result<()> {
+    let (hot, cold) = (noise(1, 700), noise(2, 900));
+    let (front, mut live) = Front::with_nginx(&[("file", &hot)], &[("file", &cold)])?;
+    let fields = "Cookie: session=1\r\n";
+    let mut connection = front.connect()?;
+    for _ in 0..20 {
+        assert_eq!(connection.request("GET", "/file", fields)?.body, hot);
+    }
+    live.set_bypass(Bypass { headers: [0; 4], cookies: [hash_of(b"session"), 0, 0, 0] })?;
+    assert_eq!(connection.request("GET", "/file", fields)?.body, cold);
+    live.set_bypass(Bypass { headers: [0; 4], cookies: [0; 4] })?;
+    assert_eq!(front.connect()?.request("GET", "/file", fields)?.body, hot);
+    Ok(())
+}
+
 /// Connections over a bad wire, each with hot requests and then cold ones.
 fn turns_over_a_bad_wire(seed: u64, lost: f64, pipelined: bool) -> Result<()> {
     const CONNECTIONS: usize = 60;

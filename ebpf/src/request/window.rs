@@ -46,6 +46,14 @@ impl Window {
         self.at >= self.end
     }
 
+    /// Puts zeros behind so many bytes, to the end of their last word at least.
+    #[inline(always)]
+    pub fn pad(&mut self, bytes: u32) {
+        let at = opaque(u64::from(bytes)) as usize & (WINDOW_BYTES - 1);
+        // SAFETY: as for `word`.
+        unsafe { store(core::ptr::from_mut(self).cast::<u8>().add(at), 0) };
+    }
+
     /// The eight bytes from `at` on, the first of them lowest.
     #[inline(always)]
     pub fn word(&self, at: u32) -> u64 {

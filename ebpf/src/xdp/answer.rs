@@ -130,6 +130,8 @@ pub(super) fn find(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
     let mut is_found = false;
     if ingress.config.flags & HOSTS != 0 {
         is_found = look_up(ingress, flow, path.at(request::host(&ingress.scratch.request)));
+    } else if ingress.scratch.recalled_route != 0 {
+        is_found = take_route(ingress, flow, ingress.scratch.recalled_route, path);
     }
     is_found = is_found || look_up(ingress, flow, path);
     if is_found && ingress.scratch.expires_ns != 0 {
@@ -177,7 +179,7 @@ fn prepare(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
     true
 }
 
-/// Looks a path up, and takes note of the route and its version.
+/// Looks a path up.
 #[inline(always)]
 fn look_up(ingress: &mut Ingress<'_>, flow: &mut Flow, path: PathHash) -> bool {
     // SAFETY: the element may be reused for another path at any time. What is read is an index
@@ -185,7 +187,13 @@ fn look_up(ingress: &mut Ingress<'_>, flow: &mut Flow, path: PathHash) -> bool {
     let Some(index) = (unsafe { PATHS.get(&path) }) else {
         return false;
     };
-    flow.route = *index;
+    take_route(ingress, flow, *index, path)
+}
+
+/// Takes note of a route and its version, if it is that of the path and has one.
+#[inline(always)]
+fn take_route(ingress: &mut Ingress<'_>, flow: &mut Flow, index: u32, path: PathHash) -> bool {
+    flow.route = index;
     let Some(route) = ROUTES.get(flow.route) else {
         return false;
     };

@@ -15,7 +15,7 @@ use zeroserve_shared::{flow::Flow, reason::Reason, refusal::Refusal};
 use crate::xdp::{
     answer, backlog, burst, connection, front,
     maps::{FLOWS, REQUESTS, SCRATCH},
-    observe,
+    memo, observe,
     reply::reply_bare,
     scratch::BUFFER_BYTES,
     stage::{Ending, Ingress, run_on},
@@ -28,10 +28,14 @@ pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
         // It was handed off, and has been forgotten here.
         return Ending::of(Reason::UnknownConnection);
     }
-    begin(ingress);
-    let Some(read_bytes) = read(ingress, 0) else {
+    let Some(bytes) = fetch(ingress, 0) else {
         return Ending::of(Reason::MalformedHeader);
     };
+    let mut read_bytes = bytes;
+    if memo::zeroserve_recall() == 0 {
+        begin(ingress);
+        read_bytes = scan(ingress, bytes);
+    }
     let scratch = &mut *ingress.scratch;
     scratch.flow.touched_ms = scratch.tick.now_ms;
     scratch.flow.progress_ms = scratch.tick.now_ms;
@@ -51,12 +55,16 @@ const PATIENCE_MS: u32 = 30_000;
 /// Reads on in a flow that waits for a request; `known_bytes` of the payload have been read.
 #[inline(always)]
 pub(super) fn next_request(ingress: &mut Ingress<'_>, flow: &mut Flow, known_bytes: u32) -> Ending {
+    let Some(bytes) = fetch(ingress, known_bytes) else {
+        return Ending::of(Reason::MalformedHeader);
+    };
+    if flow.flags & READING == 0 && memo::zeroserve_recall() != 0 {
+        return Ending(zeroserve_respond(ingress.context, flow, bytes));
+    }
     if !continue_reading(ingress, flow) {
         return connection::abandon(ingress, flow);
     }
-    let Some(read_bytes) = read(ingress, known_bytes) else {
-        return Ending::of(Reason::MalformedHeader);
-    };
+    let read_bytes = scan(ingress, bytes);
     Ending(zeroserve_respond(ingress.context, flow, read_bytes))
 }
 
@@ -69,6 +77,9 @@ pub(super) fn kept_request(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Option
         return None;
     }
     ingress.scratch.from_backlog = 1;
+    ingress.scratch.memo = 0;
+    ingress.scratch.recalled_route = 0;
+    hold(ingress, bytes);
     let read_bytes = scan(ingress, bytes);
     Some(Ending(zeroserve_respond(ingress.context, flow, read_bytes)))
 }
@@ -97,15 +108,14 @@ fn continue_reading(ingress: &mut Ingress<'_>, flow: &Flow) -> bool {
 fn begin(ingress: &mut Ingress<'_>) {
     let config = ingress.config;
     request::start(&mut ingress.scratch.request, config.path_key);
-    ingress.scratch.expired = 0;
     if config.hands_off() {
         words::copy_value(&config.bypass, &mut ingress.scratch.request.bypass);
     }
 }
 
-/// Feeds the payload, from `known_bytes` on, to the parser, and says how many bytes it took.
+/// Puts the payload, from `known_bytes` on, into the buffer, and says how many bytes that are.
 #[inline(always)]
-fn read(ingress: &mut Ingress<'_>, known_bytes: u32) -> Option<u32> {
+fn fetch(ingress: &mut Ingress<'_>, known_bytes: u32) -> Option<u32> {
     let scratch = &mut *ingress.scratch;
     let segment = &scratch.segment;
     let unread = segment.payload_bytes.saturating_sub(known_bytes);
@@ -115,15 +125,24 @@ fn read(ingress: &mut Ingress<'_>, known_bytes: u32) -> Option<u32> {
         return None;
     }
     scratch.from_backlog = 0;
-    Some(scan(ingress, bytes))
+    scratch.memo = 0;
+    scratch.recalled_route = 0;
+    hold(ingress, bytes);
+    Some(bytes)
+}
+
+/// Takes note of how many bytes there are in the buffer.
+#[inline(always)]
+fn hold(ingress: &mut Ingress<'_>, bytes: u32) {
+    let scratch = &mut *ingress.scratch;
+    scratch.buffered_bytes = bytes;
+    scratch.buffer.begin(bytes);
 }
 
 /// Feeds what is in the buffer to the parser, and says how many bytes it took.
 #[inline(always)]
 fn scan(ingress: &mut Ingress<'_>, bytes: u32) -> u32 {
     let scratch = &mut *ingress.scratch;
-    scratch.buffered_bytes = bytes;
-    scratch.buffer.begin(bytes);
     let before = scratch.request.read_bytes;
     zeroserve_parse(bytes);
     u32::from(scratch.request.read_bytes.wrapping_sub(before))
@@ -163,8 +182,12 @@ extern "C" fn zeroserve_respond(context: *mut xdp_md, flow: *mut Flow, read_byte
 
 #[inline(always)]
 fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Ending {
+    ingress.scratch.expired = 0;
     let asked = request::asked(&ingress.scratch.request);
     let is_found = asked == Asked::Path && answer::find(ingress, flow);
+    if is_found && ingress.scratch.memo != 0 && read_bytes == ingress.scratch.buffered_bytes {
+        memo::zeroserve_memorise(flow.route);
+    }
     let mut decision = Decision::Answered;
     if ingress.config.hands_off() && !front::is_ours(ingress, is_found) {
         decision = front::decide(ingress, flow, is_found);

@@ -10,8 +10,8 @@ use zeroserve_shared::{
     counters::{Counters, RouteHits},
     flow::{Flow, FlowKey},
     map::{
-        DEFAULT_FLOWS, DEFAULT_ROUTES, LOSSY_FLOWS, MAX_ADDRESSES, MISSED_PATHS, READING_FLOWS,
-        VERSIONS_PER_ROUTE, WAITING_FLOWS,
+        DEFAULT_FLOWS, DEFAULT_ROUTES, LOSSY_FLOWS, MAX_ADDRESSES, MEMO_COUNT, MISSED_PATHS,
+        READING_FLOWS, VERSIONS_PER_ROUTE, WAITING_FLOWS,
     },
     miss::Miss,
     observe::{Observe, Observed, PACKET_RECORDS, REQUEST_RECORDS, Record},
@@ -20,7 +20,10 @@ use zeroserve_shared::{
     route::{Detail, Route, VersionInfo},
 };
 
-use zeroserve_ebpf::{request::RequestScan, transport::Board};
+use zeroserve_ebpf::{
+    request::{RequestScan, memo::Memo},
+    transport::Board,
+};
 
 use crate::xdp::{backlog::Backlog, egress::Position, scratch::Scratch};
 
@@ -111,6 +114,10 @@ pub(super) static MISSES: LruHashMap<PathHash, Miss, { MISSED_PATHS as usize }> 
 
 #[btf_map]
 pub(super) static SCRATCH: PerCpuArray<Scratch, 1> = PerCpuArray::new();
+
+/// Requests that come often.
+#[btf_map]
+pub(super) static MEMOS: PerCpuArray<Memo, { MEMO_COUNT as usize }> = PerCpuArray::new();
 
 /// Where the egress program of this CPU stands.
 #[btf_map]

@@ -14,6 +14,7 @@
 //! | [`connection`] | segments of a flow |
 //! | [`backlog`] | requests that wait for their turn |
 //! | [`exchange`] | reading a request, and having it answered |
+//! | [`memo`] | requests that this CPU has read before |
 //! | [`answer`] | finding its answer |
 //! | [`misses`] | counts what is asked for and not served here |
 //! | [`burst`] | sending: in place, or by clones |
@@ -43,6 +44,7 @@ mod handoff;
 mod handshake;
 mod ingress;
 mod maps;
+mod memo;
 mod misses;
 mod observe;
 mod packet;

@@ -72,6 +72,10 @@ pub(super) struct Scratch {
     pub(super) refusal: u32,
     /// What all answers to the packet say besides.
     pub(super) manner: Manner,
+    /// The number of the place where the request is to be remembered, and one; zero if nowhere.
+    pub(super) memo: u32,
+    /// The route that its path led to when it was remembered; zero, which is no path's, if it was not.
+    pub(super) recalled_route: u32,
     /// One if the path leads to something that answers the request, or zero.
     pub(super) is_found: u32,
     /// One if the path has a copy that is past its lifetime, or zero.
