@@ -12,10 +12,13 @@ use core::mem::offset_of;
 use super::{RequestScan, Window};
 use crate::{bounds::opaque, words};
 
-/// The longest request that is remembered, in bytes, a multiple of eight.
+/// The longest request that is remembered, in bytes.
 pub const MEMO_BYTES: u32 = 512;
 
-const TEXT_WORDS: usize = MEMO_BYTES as usize / 8;
+/// Words that are gone through at a time.
+const STEP: usize = 4;
+
+const STEPS: usize = MEMO_BYTES as usize / 8 / STEP;
 
 /// The hashes of path and host.
 const NAME_WORDS: usize = offset_of!(RequestScan, levels) / 8;
@@ -42,8 +45,8 @@ pub struct Memo {
     names: [u64; NAME_WORDS],
     /// What else it asks for.
     rest: [u64; REST_WORDS],
-    /// The request, zeros behind it.
-    text: [u64; TEXT_WORDS],
+    /// The request, zeros behind it to the end of a step.
+    text: [[u64; STEP]; STEPS],
 }
 
 /// What is known of a request.
@@ -65,7 +68,7 @@ impl Memo {
         route: 0,
         names: [0; NAME_WORDS],
         rest: [0; REST_WORDS],
-        text: [0; TEXT_WORDS],
+        text: [[0; STEP]; STEPS],
     };
 
     /// Looks whether it is the request in the window, of whose bytes this is the hash.
@@ -110,12 +113,8 @@ impl Memo {
             words::copy::<{ REST_WORDS * 8 }>(from.add(REST), self.rest.as_mut_ptr().cast());
         }
         let mut at = 0;
-        while at < TEXT_WORDS {
-            if at as u32 * 8 >= bytes {
-                break;
-            }
-            let index = opaque(at as u64) as usize & (TEXT_WORDS - 1);
-            self.text[index] = window.word(at as u32 * 8);
+        while at < STEPS && !is_beyond(at, bytes) {
+            self.text[index(at)] = step(window, at);
             at += 1;
         }
     }
@@ -124,16 +123,32 @@ impl Memo {
     fn has_text(&self, window: &Window, bytes: u32) -> bool {
         let mut different = 0;
         let mut at = 0;
-        while at < TEXT_WORDS {
-            if at as u32 * 8 >= bytes {
-                break;
-            }
-            let index = opaque(at as u64) as usize & (TEXT_WORDS - 1);
-            different |= self.text[index] ^ window.word(at as u32 * 8);
+        while at < STEPS && !is_beyond(at, bytes) {
+            let ([a, b, c, d], [e, f, g, h]) = (self.text[index(at)], step(window, at));
+            different |= (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h);
             at += 1;
         }
         different == 0
     }
+}
+
+/// The words of a step.
+#[inline(always)]
+fn step(window: &Window, at: usize) -> [u64; STEP] {
+    let first = (at * STEP * 8) as u32;
+    [window.word(first), window.word(first + 8), window.word(first + 16), window.word(first + 24)]
+}
+
+/// Whether a step begins behind so many bytes.
+#[inline(always)]
+const fn is_beyond(at: usize, bytes: u32) -> bool {
+    (at * STEP * 8) as u32 >= bytes
+}
+
+/// A step as an index whose bound the verifier sees.
+#[inline(always)]
+fn index(at: usize) -> usize {
+    opaque(at as u64) as usize & (STEPS - 1)
 }
 
 /// A hash of what is in the window, and zeros behind it; nothing if that is more than is remembered.
@@ -142,20 +157,27 @@ pub fn hash(window: &mut Window, bytes: u32) -> Option<u64> {
     if bytes == 0 || bytes > MEMO_BYTES {
         return None;
     }
-    window.pad(bytes);
+    let mut at = 0;
+    while at < STEP {
+        window.clear_word(bytes + 8 * at as u32);
+        at += 1;
+    }
+    // As in FNV, but a word at a time, in two lanes; the rotation brings the high bits back down.
     let mut sum = u64::from(bytes);
     let mut at = 0;
-    while at < TEXT_WORDS {
-        if at as u32 * 8 >= bytes {
-            break;
-        }
-        // As in FNV, but a word at a time; the rotation brings the high bits back down.
-        let word = window.word(at as u32 * 8);
-        sum = (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    while at < STEPS && !is_beyond(at, bytes) {
+        let [a, b, c, d] = step(window, at);
+        let left = (sum ^ a).wrapping_mul(LEFT).rotate_left(29) ^ c;
+        let right = (b ^ LEFT).wrapping_mul(RIGHT).rotate_left(31) ^ d;
+        sum = left.wrapping_mul(LEFT).rotate_left(29).wrapping_add(right.wrapping_mul(RIGHT));
         at += 1;
     }
     Some(sum)
 }
+
+// As those of `PathHasher`.
+const LEFT: u64 = 0x9e37_79b9_7f4a_7c15;
+const RIGHT: u64 = 0xc2b2_ae3d_27d4_eb4f;
 
 #[cfg(test)]
 mod tests {

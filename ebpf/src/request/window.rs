@@ -46,10 +46,10 @@ impl Window {
         self.at >= self.end
     }
 
-    /// Puts zeros behind so many bytes, to the end of their last word at least.
+    /// Makes the eight bytes from `at` on zero.
     #[inline(always)]
-    pub fn pad(&mut self, bytes: u32) {
-        let at = opaque(u64::from(bytes)) as usize & (WINDOW_BYTES - 1);
+    pub fn clear_word(&mut self, at: u32) {
+        let at = opaque(u64::from(at)) as usize & (WINDOW_BYTES - 1);
         // SAFETY: as for `word`.
         unsafe { store(core::ptr::from_mut(self).cast::<u8>().add(at), 0) };
     }

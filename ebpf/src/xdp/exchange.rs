@@ -58,13 +58,13 @@ pub(super) fn next_request(ingress: &mut Ingress<'_>, flow: &mut Flow, known_byt
     let Some(bytes) = fetch(ingress, known_bytes) else {
         return Ending::of(Reason::MalformedHeader);
     };
-    if flow.flags & READING == 0 && memo::zeroserve_recall() != 0 {
-        return Ending(zeroserve_respond(ingress.context, flow, bytes));
+    let mut read_bytes = bytes;
+    if flow.flags & READING != 0 || !memo::recall(ingress.config, ingress.scratch) {
+        if !continue_reading(ingress, flow) {
+            return connection::abandon(ingress, flow);
+        }
+        read_bytes = scan(ingress, bytes);
     }
-    if !continue_reading(ingress, flow) {
-        return connection::abandon(ingress, flow);
-    }
-    let read_bytes = scan(ingress, bytes);
     Ending(zeroserve_respond(ingress.context, flow, read_bytes))
 }
 

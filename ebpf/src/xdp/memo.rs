@@ -7,12 +7,15 @@ use zeroserve_ebpf::{
     bounds::opaque,
     request::memo::{self, Known, Memo},
 };
-use zeroserve_shared::map::MEMO_COUNT;
+use zeroserve_shared::{config::Config, map::MEMO_COUNT};
 
-use crate::xdp::maps::{CONFIG, MEMOS, SCRATCH};
+use crate::xdp::{
+    maps::{CONFIG, MEMOS, SCRATCH},
+    scratch::Scratch,
+};
 
-/// Recalls what the bytes in the buffer ask for: one, and the request is as if it had been read to its
-/// end, or zero. Global, like a [`stage`](crate::xdp::stage), as is the other.
+/// As [`recall`], without a place of its own in its caller's stack. Global, like a
+/// [`stage`](crate::xdp::stage), as is the other.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(super) extern "C" fn zeroserve_recall() -> u32 {
@@ -21,25 +24,30 @@ pub(super) extern "C" fn zeroserve_recall() -> u32 {
     };
     // SAFETY: the element is this CPU's own. The caller holds a reference to it, too, but the call is
     // opaque to the compiler: it keeps nothing across it.
-    let scratch = unsafe { &mut *scratch };
+    u32::from(recall(config, unsafe { &mut *scratch }))
+}
+
+/// Recalls what the bytes in the buffer ask for: then the request is as if it had been read to its end.
+#[inline(always)]
+pub(super) fn recall(config: &Config, scratch: &mut Scratch) -> bool {
     let bytes = scratch.buffered_bytes;
     let Some(hash) = memo::hash(&mut scratch.buffer, bytes) else {
-        return 0;
+        return false;
     };
     let place = (opaque(hash) >> 32) as u32 & (MEMO_COUNT - 1);
     let Some(memo) = place_at(place) else {
-        return 0;
+        return false;
     };
     match memo.recall(&mut scratch.buffer, bytes, hash, &mut scratch.request) {
         // Rules may have been changed since.
         Known::Whole if !config.hands_off() || scratch.request.bypass == config.bypass => {
             scratch.recalled_route = memo.route;
-            1
+            true
         }
-        Known::Nothing => 0,
+        Known::Nothing => false,
         _ => {
             scratch.memo = place + 1;
-            0
+            false
         }
     }
 }
