@@ -4,6 +4,7 @@ use aya_ebpf::helpers::generated::{
     bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns,
     bpf_ktime_get_tai_ns,
 };
+use zeroserve_ebpf::cookie::SLOT_S;
 
 const NS_PER_US: u64 = 1000;
 const NS_PER_MS: u64 = 1_000_000;
@@ -21,6 +22,10 @@ pub(super) struct Tick {
     pub(super) unix_s: u32,
     /// Nanoseconds of `CLOCK_BOOTTIME`, which goes on while the machine sleeps.
     pub(super) boot_ns: u64,
+    /// The time in units of [`SLOT_S`].
+    pub(super) slot: u32,
+    /// Keeps the layout free of padding.
+    reserved: u32,
 }
 
 impl Tick {
@@ -32,7 +37,9 @@ impl Tick {
         let number = unsafe { bpf_jiffies64() };
         if self.number != number {
             self.number = number;
-            self.now_ms = now_ms();
+            let now_ns = coarse_ns();
+            self.now_ms = (now_ns / NS_PER_MS) as u32;
+            self.slot = (now_ns / (SLOT_S as u64 * NS_PER_S)) as u32;
             self.unix_s = unix_s(tai_minus_utc_s);
             self.boot_ns = boot_ns();
         }
@@ -42,8 +49,13 @@ impl Tick {
 /// Milliseconds of `CLOCK_MONOTONIC`, as of the last tick of the kernel. They wrap.
 #[inline(always)]
 pub(super) fn now_ms() -> u32 {
+    (coarse_ns() / NS_PER_MS) as u32
+}
+
+#[inline(always)]
+fn coarse_ns() -> u64 {
     // SAFETY: the helper takes no arguments and always succeeds.
-    (unsafe { bpf_ktime_get_coarse_ns() } / NS_PER_MS) as u32
+    unsafe { bpf_ktime_get_coarse_ns() }
 }
 
 #[inline(always)]

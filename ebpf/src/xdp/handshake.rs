@@ -1,7 +1,7 @@
 //! SYN cookies out and back: nothing is stored until a client has proved its address and asked
 //! for something.
 
-use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_ktime_get_coarse_ns};
+use aya_ebpf::bindings::xdp_md;
 use zeroserve_ebpf::{
     cookie::{self, Remembered},
     ownership::can_be_handed_off,
@@ -25,14 +25,6 @@ use crate::xdp::{
     scratch::{Scratch, Segment},
     stage::{Ending, Ingress, run},
 };
-
-/// The time in units of [`cookie::SLOT_S`].
-#[inline(always)]
-fn slot() -> u32 {
-    // SAFETY: the helper takes no arguments and always succeeds.
-    let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
-    (now_ns / (cookie::SLOT_S as u64 * 1_000_000_000)) as u32
-}
 
 /// Answers a SYN with a cookie.
 #[unsafe(no_mangle)]
@@ -72,7 +64,8 @@ fn answer(ingress: &mut Ingress<'_>) -> Ending {
     }
     reply::be_plain(ingress);
     let scratch = &*ingress.scratch;
-    let cookie = zeroserve_make_cookie(ingress.config, &scratch.segment, &scratch.offered);
+    let Scratch { segment, offered, tick, .. } = scratch;
+    let cookie = zeroserve_make_cookie(ingress.config, segment, offered, tick.slot);
     let acknowledgment = scratch.segment.sequence.wrapping_add(1);
     let flags = u32::from(SYN | ACK);
     let ending =
@@ -147,8 +140,8 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
 /// not valid.
 #[inline(always)]
 fn check(ingress: &mut Ingress<'_>, advance: u32) -> bool {
-    let Scratch { segment, remembered, .. } = &mut *ingress.scratch;
-    zeroserve_check_cookie(ingress.config, segment, advance, remembered) != 0
+    let Scratch { segment, remembered, tick, .. } = &mut *ingress.scratch;
+    zeroserve_check_cookie(ingress.config, segment, advance, remembered, tick.slot) != 0
 }
 
 // The functions below are global for the same reason as the stages.
@@ -171,13 +164,14 @@ extern "C" fn zeroserve_make_cookie(
     config: *const Config,
     segment: *const Segment,
     offered: *const Options,
+    slot: u32,
 ) -> u32 {
     // SAFETY: the callers pass references; the verifier has all checked for null.
     let all = unsafe { (config.as_ref(), segment.as_ref(), offered.as_ref()) };
     let (Some(config), Some(segment), Some(offered)) = all else {
         return 0;
     };
-    cookie::make(config.cookie_key, &segment.key, segment.sequence, slot(), offered)
+    cookie::make(config.cookie_key, &segment.key, segment.sequence, slot, offered)
 }
 
 /// Checks the cookie in a segment's acknowledgment number; 1 if it is valid.
@@ -188,6 +182,7 @@ extern "C" fn zeroserve_check_cookie(
     segment: *const Segment,
     advance: u32,
     remembered: *mut Remembered,
+    slot: u32,
 ) -> u32 {
     // SAFETY: the callers pass references; the verifier has all checked for null.
     let all = unsafe { (config.as_ref(), segment.as_ref(), remembered.as_mut()) };
@@ -196,7 +191,7 @@ extern "C" fn zeroserve_check_cookie(
     };
     let sequence = segment.sequence.wrapping_sub(advance);
     let cookie = segment.acknowledgment.wrapping_sub(advance);
-    match cookie::check(config.cookie_key, &segment.key, sequence, slot(), cookie) {
+    match cookie::check(config.cookie_key, &segment.key, sequence, slot, cookie) {
         Some(found) => {
             *remembered = found;
             1
