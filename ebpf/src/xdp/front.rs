@@ -39,6 +39,12 @@ pub(super) fn known(ingress: &Ingress<'_>) -> Known {
     }
 }
 
+/// The same without a call, which takes stack.
+#[inline(always)]
+pub(super) fn known_at_once(ingress: &mut Ingress<'_>) -> Known {
+    sockets::known(ingress.context.cast(), &mut ingress.scratch.segment.key)
+}
+
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn zeroserve_known(context: *mut xdp_md) -> u32 {
@@ -103,22 +109,27 @@ fn is_composed(ingress: &Ingress<'_>, flow: &mut Flow) -> bool {
             == Ending::of(Reason::HandedOff)
 }
 
-/// Handles a packet of a flow that has been handed off: [`Ending::OURS`] if it is not any more.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub(super) extern "C" fn zeroserve_pass(context: *mut xdp_md, flow: *mut Flow) -> u32 {
-    run_on(context, flow, pass)
+/// Handles a packet of a flow, an element of the map, that has been handed off: [`Ending::OURS`] if
+/// it is not any more. Of most there is nothing to be done, and for those nothing is called.
+#[inline(always)]
+pub(super) fn pass(ingress: &mut Ingress<'_>, flow: *mut Flow) -> Ending {
+    // SAFETY: the element stays valid for this call.
+    let state = unsafe { &mut *flow };
+    state.touched_ms = ingress.scratch.tick.now_ms;
+    match ownership::look(state, ingress.scratch.segment.flags) {
+        Handed::Passes => Ending::of(Reason::HandedOff),
+        Handed::PassesAndForgotten => {
+            connection::remove(ingress);
+            Ending::of(Reason::HandedOff)
+        }
+        Handed::Asks => Ending(zeroserve_ask(ingress.context, flow)),
+    }
 }
 
-#[inline(always)]
-fn pass(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
-    flow.touched_ms = ingress.scratch.tick.now_ms;
-    match ownership::look(flow, ingress.scratch.segment.flags) {
-        Handed::Passes => {}
-        Handed::PassesAndForgotten => connection::remove(ingress),
-        Handed::Asks => return ask(ingress, flow),
-    }
-    Ending::of(Reason::HandedOff)
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn zeroserve_ask(context: *mut xdp_md, flow: *mut Flow) -> u32 {
+    run_on(context, flow, ask)
 }
 
 /// Asks the kernel whether it has the connection by now.

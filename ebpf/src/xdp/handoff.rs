@@ -36,6 +36,7 @@ use zeroserve_shared::{
 use crate::xdp::{
     clock,
     maps::{CONFIG, COUNTERS, FLOWS, SCRATCH},
+    packet::read_least_headers,
     sockets::{self, LISTENING},
 };
 
@@ -72,7 +73,12 @@ fn hand_off(packet: *mut __sk_buff) -> Option<i32> {
     let key = &mut scratch.segment.key;
     headers.set_bytes(bytes);
     if bytes == LEAST_HEADER_BYTES {
-        read(packet, headers, LEAST_HEADER_BYTES)?;
+        // SAFETY: the kernel hands the program a valid context.
+        let ends = unsafe { ((*packet).data as usize, (*packet).data_end as usize) };
+        // Drivers may put headers elsewhere, which takes a call.
+        if !read_least_headers(ends, headers) {
+            read(packet, headers, LEAST_HEADER_BYTES)?;
+        }
         let header = headers.ipv4();
         if header.protocol() != tcp::PROTOCOL || header.has_options() || header.is_fragment() {
             return None;

@@ -246,7 +246,7 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
             if !is_local(ingress) {
                 return Ending::of(Reason::NotLocal);
             }
-            if ingress.config.hands_off() && front::known(ingress) == Known::Connection {
+            if ingress.config.hands_off() && front::known_at_once(ingress) == Known::Connection {
                 return Ending::of(Reason::HandedOff);
             }
             if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
@@ -273,7 +273,7 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
     }
     if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
         if front::is_handed_off(flow) {
-            let ending = Ending(front::zeroserve_pass(ingress.context, flow));
+            let ending = front::pass(ingress, flow);
             if ending != Ending::OURS {
                 return ending;
             }

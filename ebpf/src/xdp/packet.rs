@@ -140,8 +140,7 @@ impl Packet {
     /// Where the frame begins, if it has so many bytes.
     #[inline(always)]
     fn beginning(self, bytes: usize) -> Option<*mut u8> {
-        let (data, data_end) = self.ends();
-        (data + bytes <= data_end).then_some(data as *mut u8)
+        beginning(self.ends(), bytes)
     }
 
     /// The eight bytes at a place in the frame, as they lie there.
@@ -163,14 +162,7 @@ impl Packet {
     /// Copies the headers out of the frame as if they were IPv4's without tags.
     #[inline(always)]
     pub(super) fn read_least_headers(self, headers: &mut Headers) -> bool {
-        const BYTES: usize = LEAST_HEADER_BYTES as usize;
-        headers.set_bytes(LEAST_HEADER_BYTES);
-        let Some(frame) = self.beginning(BYTES) else {
-            return false;
-        };
-        // SAFETY: the frame has so many bytes, and so have the headers.
-        unsafe { words::copy::<BYTES>(frame, headers.least()) };
-        true
+        read_least_headers(self.ends(), headers)
     }
 
     /// Copies the headers out of the frame, as many bytes as they are to have.
@@ -273,6 +265,25 @@ impl Packet {
         // SAFETY: the context is valid; the helper checks the delta.
         unsafe { bpf_xdp_adjust_head(self.context, -bytes) == 0 }
     }
+}
+
+/// Copies the headers out of a packet between these ends as if they were IPv4's without tags.
+#[inline(always)]
+pub(super) fn read_least_headers(ends: (usize, usize), headers: &mut Headers) -> bool {
+    const BYTES: usize = LEAST_HEADER_BYTES as usize;
+    headers.set_bytes(LEAST_HEADER_BYTES);
+    let Some(packet) = beginning(ends, BYTES) else {
+        return false;
+    };
+    // SAFETY: the packet has so many bytes, and so have the headers.
+    unsafe { words::copy::<BYTES>(packet, headers.least()) };
+    true
+}
+
+/// Where a packet between these ends begins, if it has so many bytes.
+#[inline(always)]
+fn beginning((data, data_end): (usize, usize), bytes: usize) -> Option<*mut u8> {
+    (data + bytes <= data_end).then_some(data as *mut u8)
 }
 
 /// A length of 1 to `most` bytes, in a form whose bounds the verifier sees: nothing the optimiser
