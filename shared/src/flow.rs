@@ -103,8 +103,8 @@ pub struct Flow {
     pub requests: u32,
     /// Segments of them that were sent again. Likewise.
     pub repairs: u32,
-    /// Keeps the layout free of padding.
-    pub reserved: u32,
+    /// When it was last counted among those that share a queue, on the clock of `touched_ms`.
+    pub counted_ms: u32,
 }
 
 const _: () = crate::size_is::<Flow, 112>();

@@ -7,7 +7,7 @@ use crate::{
     descriptor::Range,
     transport::{
         Arrival, BACKLOG, CLOSE, FIN_SENT, LOSSY, PASS, Plan, TIMED_OUT, WAS_LOSSY, Work,
-        plan::REORDERING_SEGMENTS, response_end,
+        crowd::is_crowded, plan::REORDERING_SEGMENTS, response_end,
     },
     wire::{
         sequence::{distance, later},
@@ -55,6 +55,7 @@ pub fn conclude(flow: &mut Flow, work: &mut Work) {
 #[inline(always)]
 fn add_spares(flow: &mut Flow, work: &mut Work) {
     let mss = flow.mss as u32;
+    let is_crowded = is_crowded(flow, work);
     let plan = &mut work.plan;
     let before = plan.segments;
     let is_lossy = flow.flags & (LOSSY | WAS_LOSSY) != 0;
@@ -93,7 +94,7 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
     // fill it again.
     let is_spent = flow.flags & TIMED_OUT != 0;
     let few = is_lossy && work.travelling < FEW_SEGMENTS * mss;
-    if !is_spent && (few || work.times && !is_end) {
+    if !is_spent && !is_crowded && (few || work.times && !is_end) {
         // Where there is a probe, that is repeated.
         let elicit = if extends { known(delivered, ELICIT_BYTES) } else { Range::default() };
         let has_place = plan.has_room() && !(elicit.is_empty() && spare.is_empty());

@@ -13,6 +13,7 @@
 //! | [`plan_at_once`] | the same, where that is obvious |
 //! | `board` | which segments the client holds |
 //! | `congestion` | how large the window is |
+//! | `crowd` | what a flow leaves to others in the same queue |
 //! | [`conclude`] | how a burst ends |
 //! | [`narrow`](mod@narrow) | what changes when segments turn out to be too large for the path |
 
@@ -29,12 +30,14 @@ mod at_once;
 mod board;
 pub mod conclude;
 mod congestion;
+mod crowd;
 pub mod narrow;
 pub mod plan;
 
 pub use acknowledge::acknowledge;
 pub use at_once::plan_at_once;
 pub use board::Board;
+pub use crowd::crowds;
 pub use narrow::narrow;
 pub use plan::{Plan, plan};
 
@@ -142,6 +145,9 @@ pub struct Arrival {
     pub now_ms: u32,
     /// Microseconds of a clock that wraps; only read while there is more than a segment to send.
     pub now_us: u32,
+    /// How many flows that [`crowds`] is true of have been heard of lately; like `now_us` only read
+    /// while there is more than a segment to send.
+    pub crowd: u32,
     /// Whether it repeats request bytes that had come before: the client's timer.
     pub repeats: bool,
 }

@@ -10,6 +10,7 @@ use crate::{
         Arrival, FORGET, LOSSY, PASS, RECOVERING, TIMED_OUT, Work,
         conclude::{MAX_PROBE_BYTES, conclude, probe_returned},
         congestion::{count_lost, is_tolerant, observe, reduce_in_doubt, take_back, time},
+        crowd::{is_deferred, share},
         needs_board, response_end,
     },
     wire::{
@@ -173,7 +174,7 @@ pub fn allow(flow: &mut Flow, work: &mut Work) {
         0
     };
     work.travelling = in_flight.saturating_sub(work.held_bytes).saturating_sub(lost);
-    work.budget = flow.window.saturating_sub(work.travelling);
+    work.budget = share(flow, work).saturating_sub(work.travelling);
 }
 
 /// How many segments of a range are held.
@@ -346,7 +347,7 @@ pub fn extend(flow: &mut Flow, work: &mut Work) {
         return;
     }
     complete_segment(flow, work);
-    work.times = send_new(flow, &mut work.plan, work.budget, work.arrival.now_us);
+    work.times = send_new(flow, work);
 }
 
 /// Sends the rest of a segment of which only a part could be sent.
@@ -371,29 +372,30 @@ fn complete_segment(flow: &mut Flow, work: &mut Work) {
 
 /// Sends new data as far as budget and receive window allow. Says whether it is timed.
 #[inline(always)]
-fn send_new(flow: &mut Flow, plan: &mut Plan, budget: u32, now_us: u32) -> bool {
+fn send_new(flow: &mut Flow, work: &mut Work) -> bool {
     let mss = flow.mss as u32;
     let waiting = distance(response_end(flow), flow.send_next);
     let in_flight = distance(flow.send_next, flow.send_unacknowledged);
-    if waiting <= 0 || in_flight < 0 || !plan.has_room() {
+    if waiting <= 0 || in_flight < 0 || !work.plan.has_room() {
         return false;
     }
     let room = flow.peer_window.saturating_sub(in_flight as u32);
-    let allowed = if room < budget { room } else { budget };
+    let allowed = if room < work.budget { room } else { work.budget };
     // One place is left for a spare.
-    let places = MAX_BURST_SEGMENTS - 1 - plan.segments;
+    let places = MAX_BURST_SEGMENTS - 1 - work.plan.segments;
     let mut bytes = limited(waiting as u32, allowed, places, mss);
     if bytes == 0 && in_flight == 0 {
         // Nothing is on its way and the window is smaller than a segment: send what fits, or
         // nothing would ever happen again (RFC 9293 section 3.8.6.2.1).
         bytes = if (waiting as u32) < room { waiting as u32 } else { room };
     }
-    if bytes == 0 {
+    let is_rest = bytes == waiting as u32;
+    if bytes == 0 || !is_rest && is_deferred(flow, work, bytes) {
         return false;
     }
     let start = offset(flow, flow.send_next);
-    plan.push(Range { start, end: start.wrapping_add(bytes) }, mss);
-    let times = time(flow, flow.send_next, now_us);
+    work.plan.push(Range { start, end: start.wrapping_add(bytes) }, mss);
+    let times = time(flow, flow.send_next, work.arrival.now_us);
     flow.send_next = flow.send_next.wrapping_add(bytes);
     times
 }

@@ -18,7 +18,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    clock,
+    clock, crowd,
     maps::{BOARDS, FANOUT_2, FANOUT_4, FANOUT_8, FANOUT_16, FANOUT_32, SCRATCH, VERSIONS},
     scratch::Scratch,
     slice,
@@ -46,17 +46,18 @@ impl Carrier {
 
 /// As [`send`], for a response that has just begun: most are planned without a call.
 #[inline(always)]
-pub(super) fn send_first(scratch: &mut Scratch, flow: &mut Flow) -> Ending {
-    if transport::plan_at_once(flow, &mut scratch.work) {
-        return describe(scratch, flow);
+pub(super) fn send_first(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+    if transport::plan_at_once(flow, &mut ingress.scratch.work) {
+        return describe(ingress.scratch, flow);
     }
-    send(flow)
+    send(ingress, flow)
 }
 
 /// Plans what the flow may send now: [`Ending::READY`], or [`Reason::AckConsumed`] if that is
 /// nothing.
 #[inline(always)]
-pub(super) fn send(flow: &mut Flow) -> Ending {
+pub(super) fn send(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
+    crowd::count(ingress, flow);
     Ending(zeroserve_plan(flow))
 }
 

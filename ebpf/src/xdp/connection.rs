@@ -174,7 +174,7 @@ fn continue_sending(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     } else {
         Ending::of(Reason::AckConsumed)
     };
-    let ending = burst::send(flow);
+    let ending = burst::send(ingress, flow);
     if ending != Ending::of(Reason::AckConsumed) {
         return ending;
     }

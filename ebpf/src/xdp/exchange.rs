@@ -230,7 +230,7 @@ fn respond(ingress: &mut Ingress<'_>, flow: &mut Flow, read_bytes: u32) -> Endin
         let refusal = ingress.scratch.refusal;
         observe::zeroserve_observe_request(ingress.scratch, flow, refusal);
     }
-    let ending = burst::send_first(ingress.scratch, flow);
+    let ending = burst::send_first(ingress, flow);
     if ending == Ending::of(Reason::AckConsumed) {
         // The client's window is closed.
         let acknowledgment = transport::acknowledgment_alone(flow);

@@ -25,7 +25,12 @@ use zeroserve_ebpf::{
     transport::Board,
 };
 
-use crate::xdp::{backlog::Backlog, egress::Position, scratch::Scratch};
+use crate::xdp::{
+    backlog::Backlog,
+    crowd::{Crowd, QUEUES},
+    egress::Position,
+    scratch::Scratch,
+};
 
 const ROUTE_COUNT: usize = DEFAULT_ROUTES as usize;
 const VERSION_COUNT: usize = (DEFAULT_ROUTES * VERSIONS_PER_ROUTE) as usize;
@@ -122,6 +127,10 @@ pub(super) static MEMOS: PerCpuArray<Memo, { MEMO_COUNT as usize }> = PerCpuArra
 /// Where the egress program of this CPU stands.
 #[btf_map]
 pub(super) static POSITION: PerCpuArray<Position, 1> = PerCpuArray::new();
+
+/// How many flows share each queue.
+#[btf_map]
+pub(super) static CROWDS: Array<Crowd, QUEUES> = Array::new();
 
 #[btf_map]
 pub(super) static FANOUT_2: DevMap<2> = DevMap::new();

@@ -36,6 +36,7 @@ mod burst;
 mod clock;
 mod compose;
 mod connection;
+mod crowd;
 mod early;
 mod egress;
 mod exchange;

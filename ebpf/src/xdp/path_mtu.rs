@@ -136,7 +136,7 @@ fn take(ingress: &mut Ingress<'_>, flow: &mut Flow, quoted: &Quoted) -> Ending {
     arrival.now_ms = scratch.tick.now_ms;
     arrival.repeats = false;
     arrival.block_count = 0;
-    let ending = burst::send(flow);
+    let ending = burst::send(ingress, flow);
     if ending == Ending::of(Reason::AckConsumed) {
         Ending::of(Reason::PathMtuNoted)
     } else {

@@ -50,6 +50,7 @@ struct Said {
     block_count: u32,
     later_ms: u32,
     repeats: bool,
+    crowd: u32,
 }
 
 prop_compose! {
@@ -60,8 +61,9 @@ prop_compose! {
         block_count in prop_oneof![0..=4_u32, any::<u32>()],
         later_ms in 0..500_u32,
         repeats: bool,
+        crowd in prop_oneof![Just(0_u32), 1..100_u32],
     ) -> Said {
-        Said { acknowledgment, window, blocks, block_count, later_ms, repeats }
+        Said { acknowledgment, window, blocks, block_count, later_ms, repeats, crowd }
     }
 }
 
@@ -145,6 +147,7 @@ proptest! {
                 block_count: said.block_count,
                 now_us: now_ms.wrapping_mul(1000),
                 now_ms,
+                crowd: said.crowd,
                 repeats: said.repeats,
             };
             let before = flow;

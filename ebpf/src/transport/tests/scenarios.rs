@@ -244,6 +244,43 @@ fn any_one_answer_of_a_client_that_gathers_may_be_lost() {
 }
 
 #[test]
+fn a_flow_in_a_crowd_needs_few_acknowledgments_and_no_timer() {
+    for (crowd, most) in [(8, 15), (32, 7), (200, 3)] {
+        for gathers_us in [0, 20, 200] {
+            let mut world = World::new(3, SHORT_US, 900_000);
+            world.habits.gathers_us = gathers_us;
+            world.crowd = crowd;
+            let report = world.run();
+            let least = 900_000_usize.div_ceil(usize::from(MSS)) as u32;
+            // The last segment comes twice.
+            assert_eq!(report.segments, least + 1, "{crowd}, {gathers_us} us: {report:?}");
+            let counts = (report.repairs, report.client_timeouts);
+            assert_eq!(counts, (0, 0), "{crowd}, {gathers_us} us: {report:?}");
+            let round_trips = u64::from(least / most) + 10;
+            let trip_us = SHORT_US + gathers_us;
+            assert!(report.complete_us < 2 * round_trips * trip_us, "{crowd}: {report:?}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_flow_in_a_crowd_delivers_whatever_is_lost(
+        seed: u64,
+        crowd in 5..300_u32,
+        loss in 0.0..0.15,
+        gathers_us in prop_oneof![Just(0_u64), 20..2000_u64],
+        sack: bool,
+    ) {
+        let mut world = World::new(seed, SHORT_US, 200_000).with_loss(loss);
+        world.habits.gathers_us = gathers_us;
+        world.habits.sack = sack;
+        world.crowd = crowd;
+        world.run();
+    }
+}
+
+#[test]
 fn a_window_that_was_smaller_than_a_segment_blinds_nobody_to_losses() {
     let mut timeouts = 0;
     for seed in 0..100 {

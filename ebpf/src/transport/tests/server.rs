@@ -24,6 +24,8 @@ const CLOCK_MS: u32 = u32::MAX - 50;
 pub(super) struct Server {
     pub(super) flow: Flow,
     work: Work,
+    /// How many flows seem to share its queue.
+    pub(super) crowd: u32,
     responses: VecDeque<Vec<u8>>,
     response: Vec<u8>,
     read_bytes: u32,
@@ -65,6 +67,7 @@ impl Server {
         Self {
             flow,
             work: Work::default(),
+            crowd: 0,
             responses: responses.to_vec().into(),
             response: Vec::new(),
             read_bytes: 0,
@@ -106,6 +109,7 @@ impl Server {
             block_count: up.blocks.len() as u32,
             now_us: now_us as u32,
             now_ms: CLOCK_MS.wrapping_add((now_us / 1000) as u32),
+            crowd: self.crowd,
             repeats: up.payload_bytes > 0 && after(self.flow.receive_next, up.sequence),
         };
         let edge = up.acknowledgment.wrapping_add(self.work.arrival.window);

@@ -30,6 +30,8 @@ pub(super) struct World {
     pub(super) first: u32,
     /// Window of the handshake's last segment.
     pub(super) first_window: u32,
+    /// How many flows seem to share the server's queue.
+    pub(super) crowd: u32,
     /// When it is given up.
     pub(super) limit_us: u64,
 }
@@ -76,6 +78,7 @@ impl World {
             closes: false,
             first: 1,
             first_window: 64240,
+            crowd: 0,
             limit_us: 600_000_000,
         }
     }
@@ -104,6 +107,7 @@ impl World {
         let window = self.first_window.min(self.habits.buffer_bytes) >> shift << shift;
         let mut client = Client::new(self.habits.clone(), &responses, mine, self.first, window);
         let mut server = Server::new(&responses, self.first, mine, window, shift, self.closes);
+        server.crowd = self.crowd;
         let (mut up, mut down) = (self.up.clone(), self.down.clone());
         let mut events = BinaryHeap::new();
         let mut waiting = Vec::new();

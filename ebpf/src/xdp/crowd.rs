@@ -1,0 +1,63 @@
+//! How many flows share a queue: counted in each tick, see `transport::crowd` for what it is for.
+//!
+//! Kept by the queue that packets come from. Only one CPU at a time works on that, though not always
+//! the same, and on network cards what is sent in answer has a queue of its own, too.
+
+use aya_ebpf::bindings::xdp_md;
+use zeroserve_ebpf::transport::crowds;
+use zeroserve_shared::flow::Flow;
+
+use crate::xdp::{maps::CROWDS, stage::Ingress};
+
+/// What is known of a queue.
+#[repr(C)]
+pub(super) struct Crowd {
+    /// The tick, milliseconds of `CLOCK_MONOTONIC`. They wrap.
+    at_ms: u32,
+    /// Flows counted since.
+    flows: u32,
+    /// Flows counted in the ticks before, those of earlier ticks in part.
+    flows_before: u32,
+    /// Keeps the layout free of padding.
+    reserved: u32,
+}
+
+/// Queues that are told apart; others are counted together with one of these.
+pub(super) const QUEUES: usize = 64;
+
+/// For so long it is remembered how many flows there were, in milliseconds, if nothing is counted.
+const MEMORY_MS: u32 = 250;
+
+/// What part of a crowd is forgotten with each tick, one in so many: not all of them are heard of in each.
+const FADING: u32 = 16;
+
+/// Counts a flow, once in a tick, and notes for the planning how many there are.
+#[inline(always)]
+pub(super) fn count(ingress: &mut Ingress<'_>, flow: &mut Flow) {
+    let now_ms = ingress.scratch.tick.now_ms;
+    let Some(crowd) = CROWDS.get_ptr_mut(queue(ingress.context)) else {
+        return;
+    };
+    // SAFETY: nothing else refers to the element during this call. Should another CPU, one count is lost.
+    let crowd = unsafe { &mut *crowd };
+    if crowd.at_ms != now_ms {
+        let is_recent = now_ms.wrapping_sub(crowd.at_ms) < MEMORY_MS;
+        let before = if is_recent { crowd.flows_before } else { 0 };
+        let faded = before - before.div_ceil(FADING);
+        crowd.flows_before = if crowd.flows > faded { crowd.flows } else { faded };
+        crowd.flows = 0;
+        crowd.at_ms = now_ms;
+    }
+    if flow.counted_ms != now_ms && crowds(flow) {
+        flow.counted_ms = now_ms;
+        crowd.flows += 1;
+    }
+    let (flows, before) = (crowd.flows, crowd.flows_before);
+    ingress.scratch.work.arrival.crowd = if flows > before { flows } else { before };
+}
+
+#[inline(always)]
+fn queue(context: *mut xdp_md) -> u32 {
+    // SAFETY: the kernel passes a valid context, which outlives the program's run.
+    unsafe { (*context).rx_queue_index & (QUEUES as u32 - 1) }
+}
