@@ -59,7 +59,7 @@ pub(super) fn next_request(ingress: &mut Ingress<'_>, flow: &mut Flow, known_byt
         return Ending::of(Reason::MalformedHeader);
     };
     let mut read_bytes = bytes;
-    if flow.flags & READING != 0 || !memo::recall(ingress.config, ingress.scratch) {
+    if flow.flags & READING != 0 || memo::zeroserve_recall() == 0 {
         if !continue_reading(ingress, flow) {
             return connection::abandon(ingress, flow);
         }

@@ -14,8 +14,9 @@ use crate::xdp::{
     scratch::Scratch,
 };
 
-/// As [`recall`], without a place of its own in its caller's stack. Global, like a
-/// [`stage`](crate::xdp::stage), as is the other.
+/// Recalls what the bytes in the buffer ask for: one, and the request is as if it had been read to its
+/// end, or zero. Global, like a [`stage`](crate::xdp::stage), as is the other: inlined it would save 15 ns
+/// and take the stack that Linux 6.1 allows.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(super) extern "C" fn zeroserve_recall() -> u32 {
@@ -27,9 +28,8 @@ pub(super) extern "C" fn zeroserve_recall() -> u32 {
     u32::from(recall(config, unsafe { &mut *scratch }))
 }
 
-/// Recalls what the bytes in the buffer ask for: then the request is as if it had been read to its end.
 #[inline(always)]
-pub(super) fn recall(config: &Config, scratch: &mut Scratch) -> bool {
+fn recall(config: &Config, scratch: &mut Scratch) -> bool {
     let bytes = scratch.buffered_bytes;
     let Some(hash) = memo::hash(&mut scratch.buffer, bytes) else {
         return false;
