@@ -16,8 +16,8 @@ pub(super) struct Crowd {
     at_ms: u32,
     /// Flows counted since.
     flows: u32,
-    /// Flows counted in the ticks before, those of earlier ticks in part.
-    flows_before: u32,
+    /// Flows counted in the ticks before, those of earlier ticks in part, in [`PARTS`].
+    before: u32,
     /// Keeps the layout free of padding.
     reserved: u32,
 }
@@ -26,10 +26,14 @@ pub(super) struct Crowd {
 pub(super) const QUEUES: usize = 64;
 
 /// For so long it is remembered how many flows there were, in milliseconds, if nothing is counted.
-const MEMORY_MS: u32 = 250;
+const MEMORY_MS: u32 = 1000;
 
-/// What part of a crowd is forgotten with each tick, one in so many: not all of them are heard of in each.
-const FADING: u32 = 16;
+/// What part of a crowd is forgotten with each tick, one in so many. Not all of them are heard of in each,
+/// and where a machine is busy, few are for a tenth of a second, and then all at once.
+const FADING: u32 = 64;
+
+/// Parts of a flow that are told apart when forgetting.
+const PARTS: u32 = 256;
 
 /// Counts a flow, once in a tick, and notes for the planning how many there are.
 #[inline(always)]
@@ -42,9 +46,10 @@ pub(super) fn count(ingress: &mut Ingress<'_>, flow: &mut Flow) {
     let crowd = unsafe { &mut *crowd };
     if crowd.at_ms != now_ms {
         let is_recent = now_ms.wrapping_sub(crowd.at_ms) < MEMORY_MS;
-        let before = if is_recent { crowd.flows_before } else { 0 };
-        let faded = before - before.div_ceil(FADING);
-        crowd.flows_before = if crowd.flows > faded { crowd.flows } else { faded };
+        let before = if is_recent { crowd.before } else { 0 };
+        let faded = before - before / FADING;
+        let latest = crowd.flows * PARTS;
+        crowd.before = if latest > faded { latest } else { faded };
         crowd.flows = 0;
         crowd.at_ms = now_ms;
     }
@@ -52,7 +57,7 @@ pub(super) fn count(ingress: &mut Ingress<'_>, flow: &mut Flow) {
         flow.counted_ms = now_ms;
         crowd.flows += 1;
     }
-    let (flows, before) = (crowd.flows, crowd.flows_before);
+    let (flows, before) = (crowd.flows, crowd.before / PARTS);
     ingress.scratch.work.arrival.crowd = if flows > before { flows } else { before };
 }
 
