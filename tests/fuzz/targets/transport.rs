@@ -177,6 +177,8 @@ impl World {
             now_ms: self.now_ms,
             now_us: self.now_ms.wrapping_mul(1000),
             repeats,
+            // Any number of flows. No input is taken for it, so inputs mean what they did before.
+            crowd: self.now_ms % 100,
         };
         // An old segment's window means nothing any more (RFC 9293 section 3.10.7.4).
         let edge = acknowledgment.wrapping_add(window);

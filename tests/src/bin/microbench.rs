@@ -136,29 +136,64 @@ fn single_runs(runs: u32) -> Result<Vec<Figure>> {
     let next = bench.open()?;
     constant(&mut bench, "bare ACK", &frame(next, &[]), Verdict::Drop)?;
     for (path, request) in [
-        ("hit", REQUEST),
-        ("miss", b"GET /none HTTP/1.1\r\nHost: lab\r\n\r\n".as_slice()),
-        ("hit, Chromium's request", CHROMIUM),
+        ("hit", Request::Same(REQUEST)),
+        ("hit, never asked before", Request::Numbered(NUMBERED)),
+        ("miss", Request::Same(b"GET /none HTTP/1.1\r\nHost: lab\r\n\r\n")),
+        ("hit, Chromium's request", Request::Same(CHROMIUM)),
+        ("hit, Chromium's, never asked before", Request::Numbered(CHROMIUM)),
     ] {
-        let ns = requests(&mut bench, runs, request).with_context(|| path.to_owned())?;
+        let ns = requests(&mut bench, runs, &request).with_context(|| path.to_owned())?;
         figures.push(Figure { path: path.to_owned(), ns });
     }
     Ok(figures)
 }
 
+/// What is asked for again and again. The server remembers requests that come often.
+enum Request {
+    /// In the same bytes each time.
+    Same(&'static [u8]),
+    /// With another number in place of [`NUMBER`] each time.
+    Numbered(&'static [u8]),
+}
+
+/// What is replaced by a number.
+const NUMBER: &[u8] = b"00000000";
+
+impl Request {
+    /// The request with this number.
+    fn bytes(&self, number: u32) -> Result<Vec<u8>> {
+        match self {
+            Self::Same(bytes) => Ok(bytes.to_vec()),
+            Self::Numbered(bytes) => {
+                let place = bytes.windows(NUMBER.len()).position(|window| window == NUMBER);
+                let place = place.context("the request has no place for a number")?;
+                let mut bytes = bytes.to_vec();
+                bytes[place..place + NUMBER.len()]
+                    .copy_from_slice(format!("{number:08}").as_bytes());
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+const NUMBERED: &[u8] = b"GET /file HTTP/1.1\r\nHost: 00000000\r\n\r\n";
+
 /// As a browser asks.
 const CHROMIUM: &[u8] = b"GET /file HTTP/1.1\r\nHost: 198.18.0.1\r\nConnection: keep-alive\r\n\
     Upgrade-Insecure-Requests: 1\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) \
-    AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
+    AppleWebKit/537.36 (KHTML, like Gecko) Chrome/00000000 Safari/537.36\r\n\
     Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,\
     image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7\r\n\
     Accept-Encoding: gzip, deflate\r\nAccept-Language: en-US,en;q=0.9\r\n\r\n";
 
 /// One request after the other on a connection.
-fn requests(bench: &mut Bench, runs: u32, request: &[u8]) -> Result<f64> {
+fn requests(bench: &mut Bench, runs: u32, request: &Request) -> Result<f64> {
     let mut next = bench.open()?;
+    let mut number = 0;
     let median = median_ns(runs, || {
-        let ask = frame(TcpHeader { psh: true, ..next.clone() }, request);
+        number += 1;
+        let request = request.bytes(number)?;
+        let ask = frame(TcpHeader { psh: true, ..next.clone() }, &request);
         let (taken, returned, answer_bytes) = bench.time(&ask)?;
         ensure!(returned == Verdict::Tx as u32, "the verdict is {returned}");
         next = later(&next, request.len() as u32);
