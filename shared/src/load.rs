@@ -14,6 +14,8 @@ pub use histogram::{BUCKETS, Histogram, bucket, bucket_start_ns};
 pub const LOAD_PROGRAM: &str = "zeroserve_load";
 /// Name of the program that microbenchmarks compare with, in the same object.
 pub const REFERENCE_PROGRAM: &str = "zeroserve_reference";
+/// Name of the program that does nothing, there as well: what it takes is what measuring takes.
+pub const EMPTY_PROGRAM: &str = "zeroserve_empty";
 /// Array of one [`Settings`].
 pub const SETTINGS: &str = "SETTINGS";
 /// Array of [`Target`].

@@ -121,6 +121,15 @@ impl Bench {
         time(program(&mut self.ebpf)?, frame)
     }
 
+    /// As [`time_repeated`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn time_repeated(&mut self, frame: &[u8], runs: u32) -> Result<(Duration, u32)> {
+        time_repeated(program(&mut self.ebpf)?, frame, runs)
+    }
+
     /// As [`Bench::time`], and keeps the beginning of the frame as the program left it.
     ///
     /// # Errors
@@ -176,6 +185,21 @@ impl Bench {
 /// Where the kernel cannot run it.
 pub fn time(program: &Xdp, frame: &[u8]) -> Result<(Duration, u32, u32)> {
     time_into(program, frame, &mut [0; MAX_FRAME_BYTES])
+}
+
+/// Runs a program on the same frame so many times over, and returns how long a run took on average
+/// and what the program returned.
+///
+/// # Errors
+///
+/// Where the kernel cannot run it.
+pub fn time_repeated(program: &Xdp, frame: &[u8], runs: u32) -> Result<(Duration, u32)> {
+    let result = program.test_run(TestRunOptions {
+        data_in: Some(frame),
+        repeat: runs,
+        ..TestRunOptions::default()
+    })?;
+    Ok((result.duration, result.return_value))
 }
 
 fn time_into(program: &Xdp, frame: &[u8], out: &mut [u8]) -> Result<(Duration, u32, u32)> {

@@ -14,6 +14,7 @@
 //! | [`binary`] | the console's binary, also on a terminal |
 //! | [`browser`] | a browser without a window |
 //! | [`compare`] | servers side by side under the load generator |
+//! | [`sysctl`] | settings of the kernel in one namespace |
 //! | [`transfer`] | a transfer that goes on while something else happens |
 //! | [`nginx`] | a server to compare with |
 //! | [`svg`] | what a terminal shows, as a picture |
@@ -38,6 +39,7 @@ pub mod machine;
 pub mod nginx;
 pub mod scaling;
 pub mod svg;
+pub mod sysctl;
 pub mod traces;
 pub mod transfer;
 pub mod webm;

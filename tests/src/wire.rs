@@ -29,7 +29,7 @@ use zeroserve_tui::{
 };
 
 pub use self::relay::{Counts, Impairment, Relay};
-use crate::{frames::Tag, require_program, require_root};
+use crate::{frames::Tag, require_program, require_root, sysctl};
 
 /// Hardware addresses, locally administered. Hosts know each other's, so that no ARP disturbs.
 const SERVER_HARDWARE: &str = "02:00:00:00:00:01";
@@ -124,7 +124,7 @@ impl Wire {
         for (host, interface, address, hardware) in known {
             let neighbour = format!("{address} lladdr {hardware} dev {interface} nud permanent");
             run(host, "ip", &format!("neighbour replace {neighbour}"))?;
-            set(host, "net/ipv4/tcp_no_metrics_save", "1")?;
+            sysctl::set(host, "net/ipv4/tcp_no_metrics_save", "1")?;
         }
         Ok(())
     }
@@ -177,7 +177,7 @@ impl Wire {
     /// Where the kernel does not have it, or does not allow it in namespaces.
     pub fn set_congestion_control(&self, name: &str) -> Result<()> {
         for host in [&self.server, &self.client] {
-            set(host, "net/ipv4/tcp_congestion_control", name).with_context(|| {
+            sysctl::set(host, "net/ipv4/tcp_congestion_control", name).with_context(|| {
                 let allowed = "net.ipv4.tcp_allowed_congestion_control";
                 format!("{name} is none of those that `sysctl {allowed}` lists")
             })?;
@@ -195,12 +195,6 @@ impl Wire {
         let name = self.server.run(|| std::fs::read_to_string(path))??;
         Ok(name.trim().to_owned())
     }
-}
-
-/// Sets something under `/proc/sys` in a namespace.
-fn set(host: &Namespace, name: &str, value: &str) -> Result<()> {
-    let path = format!("/proc/sys/{name}");
-    host.run(|| std::fs::write(&path, value))?.with_context(|| format!("{path} = {value}"))
 }
 
 /// Runs a program in a namespace, which must succeed.

@@ -11,7 +11,7 @@
 //! | `check` | compares what comes with what is expected |
 //! | `direct` | reads and writes the frame through packet pointers |
 //! | `program` | the XDP program: orders and segments in, segments out |
-//! | `reference` | always does the same, for microbenchmarks |
+//! | `reference` | one that always does the same, one that does nothing, for microbenchmarks |
 //! | `send` | writes a segment into the frame that came |
 //! | `packet` | reads, writes and resizes the frame, as for the server |
 #![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]

@@ -30,6 +30,9 @@ pub const HEADERS_BYTES: usize = size_of::<Headers>();
 /// Bytes of all headers of a frame at least: IPv4 without tags.
 pub const LEAST_HEADER_BYTES: u32 = ETHERNET_BYTES + (size_of::<Ipv4>() + size_of::<Tcp>()) as u32;
 
+/// Bytes of all headers of a frame with IPv6 without tags.
+pub const IPV6_HEADER_BYTES: u32 = Headers::bytes_for(0, true);
+
 /// Bytes of all headers of a frame at most: IPv6 with two tags.
 pub const MOST_HEADER_BYTES: u32 = (MAX_LINK_BYTES + size_of::<Ipv6>() + size_of::<Tcp>()) as u32;
 
@@ -110,11 +113,12 @@ impl Headers {
         unsafe { from_mut(self).cast::<u8>().add(start) }
     }
 
-    /// Where they begin if they are IPv4's without tags.
+    /// The same for a number of bytes known to the compiler.
     #[inline(always)]
-    pub const fn least(&mut self) -> *mut u8 {
+    pub const fn tail_of<const BYTES: usize>(&mut self) -> *mut u8 {
+        const { assert!(BYTES <= END) };
         // SAFETY: the struct has more bytes than that.
-        unsafe { from_mut(self).cast::<u8>().add(END - LEAST_HEADER_BYTES as usize) }
+        unsafe { from_mut(self).cast::<u8>().add(END - BYTES) }
     }
 
     /// Whether the network layer's is IPv6.

@@ -13,5 +13,6 @@ pub mod sequence;
 pub mod tcp;
 
 pub use headers::{
-    HEADERS_BYTES, Headers, LEAST_HEADER_BYTES, MOST_HEADER_BYTES, TIMESTAMPS_BYTES, header_bytes,
+    HEADERS_BYTES, Headers, IPV6_HEADER_BYTES, LEAST_HEADER_BYTES, MOST_HEADER_BYTES,
+    TIMESTAMPS_BYTES, header_bytes,
 };

@@ -2,7 +2,7 @@
 //!
 //! Nearly all access goes through `bpf_xdp_load_bytes` and `bpf_xdp_store_bytes` (Linux 5.18), which
 //! check the bounds themselves. So no packet pointer exists that could go stale when the frame is
-//! resized, and the verifier has none to follow. Only the headers of most frames, IPv4's without tags,
+//! resized, and the verifier has none to follow. Only the headers of most frames, those without tags,
 //! are copied through such a pointer, which lives no longer than that copy: a helper costs as much
 //! as everything else that is done with a packet that is not ours.
 
@@ -19,7 +19,7 @@ use aya_ebpf::{
 };
 use zeroserve_ebpf::{
     bounds::opaque,
-    wire::{Headers, LEAST_HEADER_BYTES, MOST_HEADER_BYTES, TIMESTAMPS_BYTES},
+    wire::{Headers, IPV6_HEADER_BYTES, LEAST_HEADER_BYTES, MOST_HEADER_BYTES, TIMESTAMPS_BYTES},
     words,
 };
 
@@ -137,12 +137,6 @@ impl Packet {
         unsafe { ((*self.context).data as usize, (*self.context).data_end as usize) }
     }
 
-    /// Where the frame begins, if it has so many bytes.
-    #[inline(always)]
-    fn beginning(self, bytes: usize) -> Option<*mut u8> {
-        beginning(self.ends(), bytes)
-    }
-
     /// The eight bytes at a place in the frame, as they lie there.
     #[inline(always)]
     pub(super) fn word(self, offset: u32) -> Option<u64> {
@@ -168,6 +162,10 @@ impl Packet {
     /// Copies the headers out of the frame, as many bytes as they are to have.
     #[inline(always)]
     pub(super) fn read_headers(self, headers: &mut Headers) -> bool {
+        const IPV6: usize = IPV6_HEADER_BYTES as usize;
+        if headers.bytes() == IPV6_HEADER_BYTES {
+            return copy_headers::<IPV6>(self.ends(), headers);
+        }
         let Some(length) = bounded(headers.bytes(), MOST_HEADER_BYTES) else {
             return false;
         };
@@ -178,19 +176,12 @@ impl Packet {
     /// Copies the headers to the beginning of the frame.
     #[inline(always)]
     pub(super) fn write_headers(self, headers: &mut Headers) -> bool {
+        const STAMPS: usize = TIMESTAMPS_BYTES as usize;
         const LEAST: usize = LEAST_HEADER_BYTES as usize;
-        const STAMPED: usize = LEAST + TIMESTAMPS_BYTES as usize;
-        if headers.bytes() == LEAST_HEADER_BYTES
-            && let Some(frame) = self.beginning(STAMPED)
+        const IPV6: usize = IPV6_HEADER_BYTES as usize;
+        if self.write_tail::<LEAST, { LEAST + STAMPS }>(headers)
+            || self.write_tail::<IPV6, { IPV6 + STAMPS }>(headers)
         {
-            // SAFETY: the frame has so many bytes, and so have the headers.
-            unsafe {
-                if headers.all_bytes() == LEAST_HEADER_BYTES {
-                    words::copy::<LEAST>(headers.least(), frame);
-                } else {
-                    words::copy::<STAMPED>(headers.least(), frame);
-                }
-            }
             return true;
         }
         let Some(bytes) = bounded(headers.bytes(), MOST_HEADER_BYTES) else {
@@ -202,6 +193,28 @@ impl Packet {
         };
         // SAFETY: the lengths were checked, and so many bytes are there.
         unsafe { store_bytes(self.context, 0, headers.tail(bytes).cast(), length) == 0 }
+    }
+
+    /// Copies the headers to the beginning of the frame without a call, if they have `BYTES` bytes
+    /// and the frame has room for those and for timestamps, `STAMPED` in all.
+    #[inline(always)]
+    fn write_tail<const BYTES: usize, const STAMPED: usize>(self, headers: &mut Headers) -> bool {
+        if headers.bytes() != BYTES as u32 {
+            return false;
+        }
+        let Some(frame) = beginning(self.ends(), STAMPED) else {
+            return false;
+        };
+        let from = headers.tail_of::<BYTES>();
+        // SAFETY: the frame has so many bytes, and so have the headers.
+        unsafe {
+            if headers.all_bytes() == BYTES as u32 {
+                words::copy::<BYTES>(from, frame);
+            } else {
+                words::copy::<STAMPED>(from, frame);
+            }
+        }
+        true
     }
 
     /// Copies a known number of bytes into the frame, without a call.
@@ -270,13 +283,18 @@ impl Packet {
 /// Copies the headers out of a packet between these ends as if they were IPv4's without tags.
 #[inline(always)]
 pub(super) fn read_least_headers(ends: (usize, usize), headers: &mut Headers) -> bool {
-    const BYTES: usize = LEAST_HEADER_BYTES as usize;
     headers.set_bytes(LEAST_HEADER_BYTES);
+    copy_headers::<{ LEAST_HEADER_BYTES as usize }>(ends, headers)
+}
+
+/// Copies so many bytes of headers out of a packet between these ends, without a call.
+#[inline(always)]
+fn copy_headers<const BYTES: usize>(ends: (usize, usize), headers: &mut Headers) -> bool {
     let Some(packet) = beginning(ends, BYTES) else {
         return false;
     };
     // SAFETY: the packet has so many bytes, and so have the headers.
-    unsafe { words::copy::<BYTES>(packet, headers.least()) };
+    unsafe { words::copy::<BYTES>(packet, headers.tail_of::<BYTES>()) };
     true
 }
 

@@ -3,10 +3,11 @@
 //!
 //! Single runs on single frames (`BPF_PROG_TEST_RUN`) show one path each; the kernel's statistics
 //! under load show what the programs take in their place, the egress program included, which cannot
-//! be run on its own. Beside them a program that always does the same says how fast the machine is:
-//! ratios to it can be compared between machines and days.
+//! be run on its own. Each manner of measuring takes time itself, which an empty program measured in
+//! the same manner shows. A program that always does the same says how fast the machine is: ratios to
+//! it can be compared between machines and days.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, net::Ipv6Addr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use aya::{
@@ -15,10 +16,10 @@ use aya::{
     sys::{Stats, enable_stats},
 };
 use clap::Parser;
-use etherparse::{PacketBuilder, TcpHeader};
+use etherparse::{ArpHardwareId, ArpOperation, ArpPacket, EtherType, PacketBuilder, TcpHeader};
 use serde_json::{Map, Value, json};
 use zeroserve_shared::{
-    load::REFERENCE_PROGRAM,
+    load::{EMPTY_PROGRAM, REFERENCE_PROGRAM},
     map::{EGRESS_PROGRAM, HANDOFF_PROGRAM, XDP_PROGRAM},
     reason::Verdict,
 };
@@ -51,6 +52,20 @@ struct Options {
     against: Option<PathBuf>,
 }
 
+/// How often a frame is run where it is run many times over: enough for the clock reads around all of
+/// them not to count.
+const REPEATED: u32 = 1_000_000;
+
+/// What paths take, measured in one manner.
+struct Figures {
+    /// In which manner.
+    title: &'static str,
+    /// What an empty program takes.
+    empty_ns: f64,
+    /// What each path takes, what measuring takes included.
+    paths: Vec<Figure>,
+}
+
 /// What a path takes.
 struct Figure {
     path: String,
@@ -61,28 +76,26 @@ fn main() -> Result<()> {
     let options = Options::parse();
     require_root();
     let before = options.against.as_ref().map(read_ratios).transpose()?;
-    let mut reference = Ebpf::load_file(GENERATOR).context(GENERATOR)?;
-    let program = reference.program_mut(REFERENCE_PROGRAM).context(REFERENCE_PROGRAM)?;
-    let program: &mut Xdp = program.try_into()?;
-    program.load()?;
+    let mut others = Ebpf::load_file(GENERATOR).context(GENERATOR)?;
     let plain = frame(tcp(0), &[]);
-    let reference_ns = median_ns(options.runs, || Ok(bench::time(program, &plain)?.0))?;
+    let reference = load(&mut others, REFERENCE_PROGRAM)?;
+    let reference_ns = median_ns(options.runs, || Ok(bench::time(reference, &plain)?.0))?;
     println!("reference program: {reference_ns:.0} ns\n");
-    let single = single_runs(options.runs)?;
-    print("single runs", &single, reference_ns, before.as_ref());
-    let loaded = under_load(&options)?;
-    print("under load", &loaded, reference_ns, before.as_ref());
+    let empty = load(&mut others, EMPTY_PROGRAM)?;
+    let mut all = Vec::new();
+    for measure in [single_runs, repeated_runs, under_load] {
+        let figures = measure(&options, empty)?;
+        figures.print(reference_ns, before.as_ref());
+        all.push(figures);
+    }
     let sizes = sizes()?;
     println!("{:42} {:>12} {:>10} {:>10}", "programs", "instructions", "verified", "bytes");
     for (program, Size { instructions, verified, native_bytes }) in &sizes {
         println!("{program:42} {instructions:12} {verified:10} {native_bytes:10}");
     }
     if let Some(file) = &options.json {
-        let figures: Vec<Value> = single
-            .iter()
-            .chain(&loaded)
-            .map(|one| json!({ "path": one.path, "ns": one.ns, "ratio": one.ns / reference_ns }))
-            .collect();
+        let figures: Vec<Value> =
+            all.iter().flat_map(|figures| figures.values(reference_ns)).collect();
         let size = |one: &Size| {
             json!({
                 "instructions": one.instructions,
@@ -103,6 +116,13 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// Loads one of the programs to compare with.
+fn load<'a>(object: &'a mut Ebpf, name: &str) -> Result<&'a Xdp> {
+    let program: &mut Xdp = object.program_mut(name).context(name.to_owned())?.try_into()?;
+    program.load()?;
+    Ok(program)
+}
+
 /// The median of what so many runs took.
 fn median_ns(runs: u32, mut run: impl FnMut() -> Result<Duration>) -> Result<f64> {
     let mut all = (0..runs).map(|_| run()).collect::<Result<Vec<_>>>()?;
@@ -110,28 +130,26 @@ fn median_ns(runs: u32, mut run: impl FnMut() -> Result<Duration>) -> Result<f64
     Ok(all[all.len() / 2].as_nanos() as f64)
 }
 
-/// Each path on frames of its own.
-fn single_runs(runs: u32) -> Result<Vec<Figure>> {
+/// Each path on frames of its own, a system call for each run.
+fn single_runs(options: &Options, empty: &Xdp) -> Result<Figures> {
+    let runs = options.runs;
     let mut bench = Bench::new()?;
     bench.lab.publish("/file", &noise(1, 272))?;
-    let mut figures = Vec::new();
+    let mut paths = Vec::new();
     let mut constant = |bench: &mut Bench, path: &str, frame: &[u8], verdict: Verdict| {
         let ns = median_ns(runs, || {
             let (taken, returned, _) = bench.time(frame)?;
             ensure!(returned == verdict as u32, "{path}: the verdict is {returned}");
             Ok(taken)
         })?;
-        figures.push(Figure { path: path.to_owned(), ns });
+        paths.push(Figure { path: path.to_owned(), ns });
         anyhow::Ok(())
     };
-    let mut udp = Vec::new();
-    PacketBuilder::ethernet2(CLIENT_MAC, SERVER_MAC)
-        .ipv4([198, 18, 0, 2], [198, 18, 0, 1], 64)
-        .udp(40_000, 80)
-        .write(&mut udp, b"question")?;
-    constant(&mut bench, "not ours: UDP", &udp, Verdict::Pass)?;
-    let elsewhere = TcpHeader { destination_port: 22, ..ack(tcp(1)) };
-    constant(&mut bench, "not ours: another port", &frame(elsewhere, &[]), Verdict::Pass)?;
+    let plain = frame(tcp(0), &[]);
+    let empty_ns = median_ns(runs, || Ok(bench::time(empty, &plain)?.0))?;
+    for (path, frame) in not_ours()? {
+        constant(&mut bench, path, &frame, Verdict::Pass)?;
+    }
     constant(&mut bench, "SYN", &frame(syn(&LINUX_OPTIONS), &[]), Verdict::Tx)?;
     let next = bench.open()?;
     constant(&mut bench, "bare ACK", &frame(next, &[]), Verdict::Drop)?;
@@ -143,9 +161,71 @@ fn single_runs(runs: u32) -> Result<Vec<Figure>> {
         ("hit, Chromium's, never asked before", Request::Numbered(CHROMIUM)),
     ] {
         let ns = requests(&mut bench, runs, &request).with_context(|| path.to_owned())?;
-        figures.push(Figure { path: path.to_owned(), ns });
+        paths.push(Figure { path: path.to_owned(), ns });
     }
-    Ok(figures)
+    Ok(Figures { title: "single runs", empty_ns, paths })
+}
+
+/// What has to pass without being changed, so that the same frame can be run again.
+fn repeated_runs(_: &Options, empty: &Xdp) -> Result<Figures> {
+    let mut bench = Bench::new()?;
+    let plain = frame(tcp(0), &[]);
+    let empty_ns = bench::time_repeated(empty, &plain, REPEATED)?.0.as_nanos() as f64;
+    let mut paths = Vec::new();
+    for (path, frame) in not_ours()? {
+        let (taken, returned) = bench.time_repeated(&frame, REPEATED)?;
+        ensure!(returned == Verdict::Pass as u32, "{path}: the verdict is {returned}");
+        let path = format!("{path}, over and over");
+        paths.push(Figure { path, ns: taken.as_nanos() as f64 });
+    }
+    Ok(Figures { title: "a million runs in a system call", empty_ns, paths })
+}
+
+/// Frames that are none of the server's.
+fn not_ours() -> Result<Vec<(&'static str, Vec<u8>)>> {
+    // As long as a question for the address of a host is.
+    const QUESTION: [u8; 33] = [0; 33];
+    let link = || PacketBuilder::ethernet2(CLIENT_MAC, SERVER_MAC);
+    let with_ipv4 = || link().ipv4([198, 18, 0, 2], [198, 18, 0, 1], 64);
+    let with_ipv6 = || {
+        let host = |number: u8| Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, number.into()).octets();
+        link().ipv6(host(2), host(1), 64)
+    };
+    let elsewhere = TcpHeader { destination_port: 22, ..ack(tcp(1)) };
+    let mut all = Vec::new();
+    let mut add = |name, write: &dyn Fn(&mut Vec<u8>) -> Result<()>| {
+        let mut frame = Vec::new();
+        write(&mut frame)?;
+        all.push((name, frame));
+        anyhow::Ok(())
+    };
+    add("not ours: another port", &|frame| {
+        Ok(with_ipv4().tcp_header(elsewhere.clone()).write(frame, &[])?)
+    })?;
+    add("not ours: UDP", &|frame| Ok(with_ipv4().udp(40_000, 53).write(frame, &QUESTION)?))?;
+    add("not ours: UDP, a byte", &|frame| Ok(with_ipv4().udp(40_000, 53).write(frame, &[0])?))?;
+    add("not ours: IPv6, another port", &|frame| {
+        Ok(with_ipv6().tcp_header(elsewhere.clone()).write(frame, &[])?)
+    })?;
+    add("not ours: IPv6, UDP", &|frame| {
+        Ok(with_ipv6().udp(40_000, 53).write(frame, &QUESTION)?)
+    })?;
+    add("not ours: ARP", &|frame| {
+        let question = ArpPacket::new(
+            ArpHardwareId::ETHERNET,
+            EtherType::IPV4,
+            ArpOperation::REQUEST,
+            &CLIENT_MAC,
+            &[198, 18, 0, 2],
+            &[0; 6],
+            &[198, 18, 0, 1],
+        )?;
+        link().arp(question).write(frame)?;
+        // As Ethernet fills up what is short.
+        frame.resize(60, 0);
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 /// What is asked for again and again. The server remembers requests that come often.
@@ -206,15 +286,28 @@ fn requests(bench: &mut Bench, runs: u32, request: &Request) -> Result<f64> {
     median
 }
 
-/// What the programs take under load, by the kernel's statistics. Taking them costs, too.
-fn under_load(options: &Options) -> Result<Vec<Figure>> {
+/// Where client and server run.
+const CLIENT_CPU: usize = 0;
+const SERVER_CPU: usize = 1;
+
+/// What the programs take under load, by the kernel's statistics.
+fn under_load(options: &Options, empty: &Xdp) -> Result<Figures> {
     let site = Site::create()?;
-    let context = Context { client_cpu: 0, server_cpu: 1, ..Context::default() };
-    let mut server = Server::start(Name::Zeroserve, &site, context.server_cpu)?;
+    let mut server = Server::start(Name::Zeroserve, &site, SERVER_CPU)?;
     let ours = latest()?;
     let _statistics = enable_stats(Stats::RunTime)?;
-    let mut figures = Vec::new();
-    for name in ["small", "connections", "window", "library"] {
+    bench::time_repeated(empty, &frame(tcp(0), &[]), REPEATED)?;
+    let info = empty.info()?;
+    let empty_ns = info.run_time().as_nanos() as f64 / info.run_count() as f64;
+    let mut paths = Vec::new();
+    for (title, name, client_cpu) in [
+        ("small", "small", CLIENT_CPU),
+        ("small, client there too", "small", SERVER_CPU),
+        ("connections", "connections", CLIENT_CPU),
+        ("window", "window", CLIENT_CPU),
+        ("library", "library", CLIENT_CPU),
+    ] {
+        let context = Context { client_cpu, server_cpu: SERVER_CPU, ..Context::default() };
         let found = workloads::WORKLOADS.iter().find(|workload| workload.name == name);
         let plan = found.context(name)?.plan(&server, &site, &context)?;
         let mut driver = Driver::start(server.network(), &plan, &[])?;
@@ -230,11 +323,11 @@ fn under_load(options: &Options) -> Result<Vec<Figure>> {
             let runs = runs - runs_before;
             if runs > 1000 {
                 let ns = (time - time_before).as_nanos() as f64 / runs as f64;
-                figures.push(Figure { path: format!("{name}: {program}, each run"), ns });
+                paths.push(Figure { path: format!("{title}: {program}, each run"), ns });
             }
         }
     }
-    Ok(figures)
+    Ok(Figures { title: "under load, by the kernel's statistics", empty_ns, paths })
 }
 
 /// How large a program is.
@@ -308,14 +401,26 @@ fn run_times(
     Ok(times)
 }
 
-fn print(title: &str, figures: &[Figure], reference_ns: f64, before: Option<&Ratios>) {
-    println!("{title:42} {:>8} {:>8} {:>10}", "ns", "ratio", "before");
-    for Figure { path, ns } in figures {
-        let earlier = before.and_then(|ratios| ratios.get(path.as_str()));
-        let earlier = earlier.map_or(String::new(), |ratio| format!("{ratio:.2}"));
-        println!("{path:42} {ns:8.0} {:8.2} {earlier:>10}", ns / reference_ns);
+impl Figures {
+    fn print(&self, reference_ns: f64, before: Option<&Ratios>) {
+        let Self { title, empty_ns, paths } = self;
+        println!("{title:42} {:>8} {:>11} {:>8} {:>10}", "ns", "over empty", "ratio", "before");
+        println!("{:42} {empty_ns:8.0}", "an empty program");
+        for Figure { path, ns } in paths {
+            let earlier = before.and_then(|ratios| ratios.get(path.as_str()));
+            let earlier = earlier.map_or(String::new(), |ratio| format!("{ratio:.2}"));
+            let over = ns - empty_ns;
+            println!("{path:42} {ns:8.0} {over:11.0} {:8.2} {earlier:>10}", ns / reference_ns);
+        }
+        println!();
     }
-    println!();
+
+    fn values(&self, reference_ns: f64) -> impl Iterator<Item = Value> {
+        self.paths.iter().map(move |Figure { path, ns }| {
+            let ratio = ns / reference_ns;
+            json!({ "path": path, "ns": ns, "empty_ns": self.empty_ns, "ratio": ratio })
+        })
+    }
 }
 
 type Ratios = BTreeMap<String, f64>;

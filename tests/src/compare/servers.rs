@@ -17,7 +17,7 @@ use super::{
     others::{self, Process},
     site::{COLD, HEALTH, HEALTH_BODY, REDIRECT, REDIRECT_TO, SMALL, Site},
 };
-use crate::{Nginx, has_program, nginx};
+use crate::{Nginx, has_program, nginx, sysctl};
 
 /// Connections that Zeroserve is to have room for: twice as many as are ever open.
 const MOST_FLOWS: u32 = 1 << 18;
@@ -94,12 +94,16 @@ impl Server {
     ///
     /// Where it does not start.
     pub fn start(name: Name, site: &Site, cpu: usize) -> Result<Self> {
-        match name {
+        let mut server = match name {
             Name::Zeroserve => Self::zeroserve(site),
             Name::Behind => Self::behind(site, cpu),
             Name::Nginx => Self::nginx(site, cpu),
             Name::H2o | Name::Varnish => Self::process(name, site, cpu),
-        }
+        }?;
+        // A round opens as many connections as the client has ports, so the next would find half of
+        // them in TIME-WAIT.
+        sysctl::set(&server.network().server, "net/ipv4/tcp_max_tw_buckets", "0")?;
+        Ok(server)
     }
 
     fn zeroserve(site: &Site) -> Result<Self> {
