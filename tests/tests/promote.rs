@@ -361,8 +361,13 @@ fn copy_of(live: &mut Live) -> Result<Copied> {
 
 #[test]
 fn rules_promote_what_is_asked_for_often_enough_within_their_memory() -> Result<()> {
-    let (small, large) = (noise(1, 2_000), noise(2, 200_000));
-    let files = [("a/small.bin", &small[..]), ("a/large.bin", &large), ("b/other.bin", &small)];
+    let (small, large, other) = (noise(1, 2_000), noise(2, 200_000), noise(3, 18_000));
+    let files = [
+        ("a/small.bin", &small[..]),
+        ("a/large.bin", &large),
+        ("a/other.bin", &other),
+        ("b/small.bin", &small),
+    ];
     let (front, mut live) = front(&files)?;
     let rules = front.folder.path().join("rules.toml");
     let text = "memory_bytes = 20000\n[[promote]]\npath = \"/a/**\"\nrequests_per_s = 0.1\n\
@@ -371,7 +376,7 @@ fn rules_promote_what_is_asked_for_often_enough_within_their_memory() -> Result<
     let file = rules.display().to_string();
     let watch = Watch::start(&front, &["promote", "IFACE", "--rules", &file])?;
     binary::wait_until("both are judged", || {
-        for path in ["/a/small.bin", "/a/large.bin", "/b/other.bin"] {
+        for path in ["/a/small.bin", "/a/large.bin", "/b/small.bin"] {
             assert_eq!(get(&front, path, "")?.status, 200);
         }
         Ok(watch.has_said("promoted", "/a/small.bin") && watch.has_said("failed", "/a/large.bin"))
@@ -381,6 +386,12 @@ fn rules_promote_what_is_asked_for_often_enough_within_their_memory() -> Result<
     assert_eq!(copies.len(), 1);
     assert_eq!(copies[0].name.to_string(), "//198.18.0.1/a/small.bin");
     assert!(get(&front, "/a/small.bin", "")?.field("age").is_some());
+    binary::wait_until("what is asked for more often takes its place", || {
+        assert_eq!(get(&front, "/a/other.bin", "")?.status, 200);
+        Ok(watch.has_said("demoted", "/a/small.bin") && watch.has_said("promoted", "/a/other.bin"))
+    })?;
+    assert!(get(&front, "/a/other.bin", "")?.field("age").is_some());
+    assert!(get(&front, "/a/small.bin", "")?.field("age").is_none());
     fs::write(&rules, "[[promote]]\npath = \"/a\"\nrate = 3\n")?;
     let failure = run(&front, &["promote", "IFACE", "--watch", "--rules", &file], 4)?;
     assert_eq!(failure["error"]["kind"], "rules-not-valid", "{failure}");

@@ -136,6 +136,13 @@ fn report(interface: &str, event: &Event, json: bool) -> anyhow::Result<()> {
         Event::Refreshed(path, Refreshed::Same(examined)) => (path, "refreshed", examined),
         Event::Refreshed(path, Refreshed::Changed(examined)) => (path, "replaced", examined),
         Event::Promoted(path, examined) => (path, "promoted", examined),
+        Event::Demoted(path, other) if json => {
+            let document = json!({ "interface": interface, "path": path.as_str(), "done": "demoted", "for": other.as_str() });
+            return output::text(&format!("{document}\n"));
+        }
+        Event::Demoted(path, other) => {
+            return output::text(&format!("demoted {path}: {other} is asked for more often\n"));
+        }
         Event::Failed(path, why) if json => {
             let document = json!({ "interface": interface, "path": path.as_str(), "done": "failed", "why": why });
             return output::text(&format!("{document}\n"));

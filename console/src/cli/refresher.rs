@@ -70,7 +70,7 @@ fn round(
     for event in events {
         match event {
             // The console shows what has changed by itself.
-            Event::Refreshed(..) | Event::Promoted(..) => {}
+            Event::Refreshed(..) | Event::Promoted(..) | Event::Demoted(..) => {}
             Event::Failed(path, why) => tracing::warn!("{path}: {why}"),
         }
     }

@@ -58,7 +58,9 @@ pub enum PromoteError {
         why: CopyError,
     },
     /// Copies may not take as much.
-    #[error("{path} has {wanted} bytes, and copies have {used} of the {most} that rules allow")]
+    #[error(
+        "{path} has {wanted} bytes, and copies have {used} of the {most} that rules allow; too few of them are asked for less"
+    )]
     Full {
         /// The path.
         path: RoutePath,

@@ -7,9 +7,11 @@
 //! | `policy` | whether a shared cache may keep an answer, and for how long (RFC 9111) |
 //! | `examine` | a path with all its encodings: what can be promoted, or why not |
 //! | `refresh` | asking again before a copy's lifetime ends |
+//! | `demand` | how often paths are asked for, and which copies give way to others |
 //! | `rules` | the rule file: what is to be promoted without being asked |
 //! | `watch` | refreshing and promoting, as long as somebody runs |
 
+mod demand;
 mod examine;
 mod fetch;
 mod miss;

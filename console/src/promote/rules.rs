@@ -23,14 +23,33 @@ pub struct Rules {
     /// The most that all copies together may take, in bytes of responses.
     pub memory_bytes: u64,
     rules: Vec<Rule>,
+    except: Vec<Pattern>,
 }
 
 #[derive(Clone, Debug)]
 struct Rule {
-    host: Option<String>,
-    path: GlobMatcher,
+    paths: Pattern,
     requests_per_s: f64,
     ttl: Option<Duration>,
+}
+
+/// Paths, of every host or of one.
+#[derive(Clone, Debug)]
+struct Pattern {
+    host: Option<String>,
+    path: GlobMatcher,
+}
+
+impl Pattern {
+    fn parse(pattern: &str) -> Result<Self, String> {
+        let parsed = config::pattern(pattern).map(|(host, path)| Self { host, path });
+        parsed.map_err(|why| format!("{pattern}: {why}"))
+    }
+
+    fn fits(&self, path: &RoutePath) -> bool {
+        self.path.is_match(path.path())
+            && self.host.as_deref().is_none_or(|host| path.host() == Some(host))
+    }
 }
 
 /// Why a rule file cannot be used.
@@ -60,6 +79,8 @@ struct File {
     #[serde(default = "default_memory_bytes")]
     memory_bytes: u64,
     #[serde(default)]
+    except: Vec<String>,
+    #[serde(default)]
     promote: Vec<Table>,
 }
 
@@ -88,7 +109,7 @@ impl Rules {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let File { memory_bytes, promote } =
+        let File { memory_bytes, except, promote } =
             toml::from_str(text).map_err(|error| error.to_string())?;
         if promote.is_empty() {
             return Err("it has no [[promote]], so nothing would be promoted".into());
@@ -101,21 +122,31 @@ impl Rules {
             }
             let ttl = ttl.map(|ttl| humantime::parse_duration(&ttl)).transpose();
             let ttl = ttl.map_err(|error| about(format!("ttl: {error}")))?;
-            let (host, path) = config::pattern(&path).map_err(about)?;
-            Ok(Rule { host, path, requests_per_s, ttl })
+            Ok(Rule { paths: Pattern::parse(&path)?, requests_per_s, ttl })
         };
-        let rules = promote.into_iter().map(rule).collect::<Result<_, _>>()?;
-        Ok(Self { memory_bytes, rules })
+        let rules = promote.into_iter().map(rule).collect::<Result<_, String>>()?;
+        let except = except.iter().map(|pattern| Pattern::parse(pattern));
+        let except = except.collect::<Result<_, _>>().map_err(|why| format!("except: {why}"))?;
+        Ok(Self { memory_bytes, rules, except })
     }
 
     /// The lifetime to promote a path with that is asked for so often, or none if no rule says so. The
     /// first rule whose pattern fits decides.
     pub(super) fn wants(&self, path: &RoutePath, requests_per_s: f64) -> Option<Option<Duration>> {
-        let rule = self.rules.iter().find(|rule| {
-            rule.path.is_match(path.path())
-                && rule.host.as_deref().is_none_or(|host| path.host() == Some(host))
-        })?;
+        let rule = self.rule(path)?;
         (requests_per_s >= rule.requests_per_s).then_some(rule.ttl)
+    }
+
+    /// Whether a rule's pattern fits a path.
+    pub(super) fn is_about(&self, path: &RoutePath) -> bool {
+        self.rule(path).is_some()
+    }
+
+    fn rule(&self, path: &RoutePath) -> Option<&Rule> {
+        if self.except.iter().any(|pattern| pattern.fits(path)) {
+            return None;
+        }
+        self.rules.iter().find(|rule| rule.paths.fits(path))
     }
 }
 
@@ -142,18 +173,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_excepted_is_left_to_the_server() {
+        let rules = Rules::parse(
+            "except = [\"/a/api/**\", \"//h/**\"]\n\
+             [[promote]]\npath = \"/a/**\"\nrequests_per_s = 5\n",
+        );
+        let rules = rules.expect("rules");
+        for (name, is_wanted) in [("//x/a/b", true), ("//x/a/api/b", false), ("//h/a/b", false)] {
+            assert_eq!(rules.wants(&path(name), 9.0), is_wanted.then_some(None), "{name}");
+            assert_eq!(rules.is_about(&path(name)), is_wanted, "{name}");
+        }
+    }
+
+    #[test]
     fn the_example_says_the_defaults_and_is_understood() {
         let rules = Rules::parse(EXAMPLE).expect("rules");
         assert_eq!(rules.memory_bytes, DEFAULT_MEMORY_BYTES);
         let minute = Some(Duration::from_secs(60));
         assert_eq!(rules.wants(&path("//h/assets/a/b.js"), 5.0), Some(minute));
         assert_eq!(rules.wants(&path("//example.org/a.css"), 0.5), Some(None));
+        assert_eq!(rules.wants(&path("//h/assets/live/a.js"), 5.0), None);
     }
 
     #[test]
     fn what_makes_no_sense_is_refused_with_the_place() {
         for (text, word) in [
             ("", "[[promote]]"),
+            ("except = [\"a\"]\n[[promote]]\npath = \"/\"\nrequests_per_s = 1", "except: a"),
             ("budget = 1\n[[promote]]\npath = \"/\"\nrequests_per_s = 1", "budget"),
             ("[[promote]]\npath = \"/\"\nrate = 1", "rate"),
             ("[[promote]]\npath = \"/\"\nrequests_per_s = 0", "requests_per_s"),

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{
-    Examined, Miss, PromoteError, Refreshed, Rules, Wish, examine, is_due, refresh, refresh::due_in,
+    Examined, PromoteError, Refreshed, Rules, Wish,
+    demand::{Candidate, Demand},
+    examine, is_due, refresh,
+    refresh::due_in,
 };
 use crate::{
     content::RoutePath,
@@ -28,6 +31,8 @@ pub enum Event {
     Refreshed(RoutePath, Refreshed),
     /// A rule had a path promoted.
     Promoted(RoutePath, Examined),
+    /// A copy gave way to another path, which is asked for more often.
+    Demoted(RoutePath, RoutePath),
     /// A copy cannot be refreshed, or a path not be promoted.
     Failed(RoutePath, String),
 }
@@ -36,8 +41,7 @@ pub enum Event {
 #[derive(Default)]
 pub struct Watcher {
     rules: Option<Rules>,
-    /// What misses were counted last, and when.
-    counted: Option<(Instant, HashMap<RoutePath, u64>)>,
+    demand: Demand,
     /// What is not to be tried before then.
     later: HashMap<RoutePath, Instant>,
 }
@@ -62,7 +66,7 @@ impl Watcher {
                 continue;
             }
             let outcome = refresh_one(server, &Wish { path: path.clone(), ttl });
-            events.extend(self.note(path, outcome)?);
+            events.extend(self.note(path, outcome.map(Vec::from_iter))?);
         }
         if self.rules.is_some() {
             for wish in self.wanted(server)? {
@@ -83,13 +87,13 @@ impl Watcher {
     fn note(
         &mut self,
         path: RoutePath,
-        outcome: anyhow::Result<Option<Event>>,
-    ) -> anyhow::Result<Option<Event>> {
+        outcome: anyhow::Result<Vec<Event>>,
+    ) -> anyhow::Result<Vec<Event>> {
         match outcome {
-            Ok(event) => Ok(event),
+            Ok(events) => Ok(events),
             Err(error) if error.downcast_ref::<PromoteError>().is_some() => {
                 self.later.insert(path.clone(), Instant::now() + AGAIN);
-                Ok(Some(Event::Failed(path, format!("{error:#}"))))
+                Ok(vec![Event::Failed(path, format!("{error:#}"))])
             }
             Err(error) => Err(error),
         }
@@ -99,20 +103,15 @@ impl Watcher {
     fn wanted(&mut self, server: &mut dyn Server) -> anyhow::Result<Vec<Wish>> {
         let Some(rules) = &self.rules else { return Ok(Vec::new()) };
         let now = Instant::now();
-        if self.counted.as_ref().is_some_and(|(at, _)| now - *at < ROUND) {
+        if self.demand.counted_at().is_some_and(|at| now - at < ROUND) {
             return Ok(Vec::new());
         }
-        let misses = server.misses()?;
-        let before = self.counted.replace((now, counts(&misses)));
-        let Some((at, before)) = before else { return Ok(Vec::new()) };
-        let seconds = (now - at).as_secs_f64();
+        let misses = server.misses()?.into_iter().map(|miss| (miss.path, miss.requests)).collect();
+        let rates = self.demand.count(now, misses, hits_of_copies(server)?);
         let mut wanted: Vec<(f64, Wish)> = Vec::new();
-        for miss in &misses {
-            let known = before.get(&miss.path).copied().unwrap_or(0);
-            // An element that was evicted meanwhile begins anew.
-            let rate = miss.requests.checked_sub(known).unwrap_or(miss.requests) as f64 / seconds;
-            if let Some(ttl) = rules.wants(&miss.path, rate) {
-                wanted.push((rate, Wish { path: miss.path.clone(), ttl }));
+        for (path, rate) in rates {
+            if let Some(ttl) = rules.wants(&path, rate) {
+                wanted.push((rate, Wish { path, ttl }));
             }
         }
         wanted.sort_by(|(one, _), (other, _)| other.total_cmp(one));
@@ -120,22 +119,55 @@ impl Watcher {
         Ok(wishes.filter(|wish| !self.later.contains_key(&wish.path)).collect())
     }
 
-    fn promote_one(&self, server: &mut dyn Server, wish: &Wish) -> anyhow::Result<Option<Event>> {
+    fn promote_one(&self, server: &mut dyn Server, wish: &Wish) -> anyhow::Result<Vec<Event>> {
         let routes = server.routes()?;
         if routes.iter().any(|route| path_of(route) == Some(&wish.path)) {
             // It is one already, and due by itself.
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let examined = examine(server.origin()?.as_ref(), wish)?;
-        let used: u64 = routes.iter().filter(|route| route.copy.is_some()).map(bytes_of).sum();
-        let wanted = examined.rendered.stored_bytes() as u64;
-        let most = self.rules.as_ref().map_or(u64::MAX, |rules| rules.memory_bytes);
-        if used + wanted > most {
-            return Err(PromoteError::Full { path: wish.path.clone(), wanted, used, most }.into());
+        let mut events = Vec::new();
+        for path in self.giving_way(&routes, wish, examined.rendered.stored_bytes() as u64)? {
+            history::apply(server, Change::Remove(path.clone()))?;
+            events.push(Event::Demoted(path, wish.path.clone()));
         }
         history::apply(server, Change::Add(wish.path.clone(), examined.rendered.clone()))?;
-        Ok(Some(Event::Promoted(wish.path.clone(), examined)))
+        events.push(Event::Promoted(wish.path.clone(), examined));
+        Ok(events)
     }
+
+    /// Which copies have to go so that another has room within what rules allow. What no rule is about,
+    /// somebody wanted, and it stays.
+    fn giving_way(
+        &self,
+        routes: &[RouteInfo],
+        wish: &Wish,
+        wanted: u64,
+    ) -> Result<Vec<RoutePath>, PromoteError> {
+        let Some(rules) = &self.rules else { return Ok(Vec::new()) };
+        let most = rules.memory_bytes;
+        let copies = || routes.iter().filter(|route| route.copy.is_some());
+        let used: u64 = copies().map(bytes_of).sum();
+        let Some(missing) = (used + wanted).checked_sub(most).filter(|missing| *missing > 0) else {
+            return Ok(Vec::new());
+        };
+        let candidates = copies().filter_map(|route| {
+            let path = path_of(route).filter(|path| rules.is_about(path))?.clone();
+            Some(Candidate { path, bytes: bytes_of(route) })
+        });
+        let going = self.demand.giving_way(&wish.path, missing, candidates.collect());
+        going.ok_or_else(|| PromoteError::Full { path: wish.path.clone(), wanted, used, most })
+    }
+}
+
+/// How many requests each copy has answered.
+fn hits_of_copies(server: &mut dyn Server) -> anyhow::Result<HashMap<RoutePath, u64>> {
+    let routes = server.routes()?;
+    let hits: HashMap<u32, u64> =
+        server.sample()?.hits.into_iter().map(|(index, hits)| (index, hits.requests)).collect();
+    let copies = routes.iter().filter(|route| route.copy.is_some());
+    let of = |route: &RouteInfo| hits.get(&route.index).copied().unwrap_or(0);
+    Ok(copies.filter_map(|route| Some((path_of(route)?.clone(), of(route)))).collect())
 }
 
 /// Copies that are to be refreshed by now, the first to end first.
@@ -165,10 +197,6 @@ fn refresh_one(server: &mut dyn Server, wish: &Wish) -> anyhow::Result<Option<Ev
             Ok(Some(Event::Refreshed(wish.path.clone(), found)))
         }
     }
-}
-
-fn counts(misses: &[Miss]) -> HashMap<RoutePath, u64> {
-    misses.iter().map(|miss| (miss.path.clone(), miss.requests)).collect()
 }
 
 /// Bytes of a route's response and of its other encodings, headers of those not counted.
