@@ -17,6 +17,7 @@
 //! | [`sysctl`] | settings of the kernel in one namespace |
 //! | [`transfer`] | a transfer that goes on while something else happens |
 //! | [`nginx`] | a server to compare with |
+//! | [`paths`] | what microbenchmarks send |
 //! | [`svg`] | what a terminal shows, as a picture |
 //! | [`traces`] | what a server or a demo could leave behind |
 //! | [`webm`] | a video that is fetched in parts |
@@ -37,6 +38,7 @@ pub mod host;
 pub mod lab;
 pub mod machine;
 pub mod nginx;
+pub mod paths;
 pub mod scaling;
 pub mod svg;
 pub mod sysctl;
