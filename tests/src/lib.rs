@@ -6,6 +6,7 @@
 //! | [`fetch`] | one transfer by a plain client, with its times |
 //! | [`frames`] | frames as clients send them, built and read by an independent implementation |
 //! | [`front`] | Zeroserve in front of an ordinary server |
+//! | [`promotion`] | the same, promoting what that server answers |
 //! | [`bench`] | the XDP program, run on single frames |
 //! | [`exchange`] | raw bytes to an HTTP server, and what comes back |
 //! | [`cases`] | a table of requests and answers, written as text |
@@ -39,6 +40,7 @@ pub mod lab;
 pub mod machine;
 pub mod nginx;
 pub mod paths;
+pub mod promotion;
 pub mod scaling;
 pub mod svg;
 pub mod sysctl;

@@ -3,21 +3,17 @@
 use std::{
     collections::HashMap,
     fs,
-    io::{BufRead as _, BufReader},
-    process::{Child, Stdio},
-    sync::{Arc, Mutex},
-    thread,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result, ensure};
-use nix::sys::signal::Signal;
-use serde_json::Value;
 use zeroserve_shared::{config::OnMiss, reason::Reason, refusal::Refusal, route::Encoding};
 use zeroserve_tests::{
     binary::{self, Terminal},
     front::Front,
     lab::{check_books, noise},
+    promotion::{Answer, Watch, front, get, run, write},
 };
 use zeroserve_tui::{
     content::{Copied, Rendered, Representation},
@@ -25,69 +21,11 @@ use zeroserve_tui::{
     server::{Change, Server},
 };
 
-const SETTINGS: &str = include_str!("../promote.conf");
-
 /// The lifetime that the server gives what is below `/short/`.
 const SHORT: Duration = Duration::from_secs(2);
 
 /// A client's own requests, and those of the console, as the log has them.
 const CLIENT: &str = "198.18.0.2 ";
-
-/// A Zeroserve in front of an nginx that serves these files.
-fn front(files: &[(&str, &[u8])]) -> Result<(Front, Live)> {
-    let mut front = Front::new()?;
-    for (name, body) in files {
-        write(&front, name, body)?;
-    }
-    front.start_nginx_with(SETTINGS)?;
-    let live = front.attach(MissChoice::Auto)?;
-    Ok((front, live))
-}
-
-fn write(front: &Front, name: &str, body: &[u8]) -> Result<()> {
-    let file = front.folder.path().join("site").join(name);
-    fs::create_dir_all(file.parent().context("a folder")?)?;
-    // Never seen half written.
-    let new = file.with_extension("new");
-    fs::write(&new, body)?;
-    Ok(fs::rename(new, file)?)
-}
-
-/// An answer, on a connection of its own.
-#[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    status: u16,
-    fields: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn field(&self, name: &str) -> Option<&str> {
-        let mut named = self.fields.iter().filter(|(other, _)| other == name);
-        named.next().map(|(_, value)| value.as_str())
-    }
-}
-
-fn get(front: &Front, path: &str, fields: &str) -> Result<Answer> {
-    let mut connection = front.connect()?;
-    let response = connection.request("GET", path, fields)?;
-    let text = |value: &[u8]| String::from_utf8_lossy(value).trim().to_owned();
-    let fields = response.headers.iter();
-    Ok(Answer {
-        status: response.status,
-        fields: fields.map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect(),
-        body: response.body.to_vec(),
-    })
-}
-
-/// Runs the console's binary, which must end so.
-fn run(front: &Front, arguments: &[&str], code: i32) -> Result<Value> {
-    let output = front.console(arguments).arg("--json").output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.code() == Some(code), "{arguments:?}: {text} {errors}");
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{arguments:?}: {text}"))
-}
 
 /// How many of the client's requests nginx has logged by path, once it has logged a last one.
 fn logged(front: &Front, mark: &str) -> Result<HashMap<String, usize>> {
@@ -102,44 +40,6 @@ fn logged(front: &Front, mark: &str) -> Result<HashMap<String, usize>> {
         *counts.entry(path).or_default() += 1;
     }
     Ok(counts)
-}
-
-/// A `promote --watch` that runs, and what it has said.
-struct Watch {
-    child: Child,
-    said: Arc<Mutex<Vec<Value>>>,
-}
-
-impl Watch {
-    fn start(front: &Front, arguments: &[&str]) -> Result<Self> {
-        let mut command = front.console(arguments);
-        command.args(["--watch", "--json"]).stdout(Stdio::piped());
-        let mut child = command.spawn()?;
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let (output, to) = (child.stdout.take().context("its output")?, Arc::clone(&said));
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let document = serde_json::from_str(&line).expect("a document a line");
-                to.lock().expect("no panic with the lock held").push(document);
-            }
-        });
-        Ok(Self { child, said })
-    }
-
-    fn has_said(&self, done: &str, path: &str) -> bool {
-        let said = self.said.lock().expect("no panic with the lock held");
-        said.iter().any(|one| {
-            one["done"] == done && one["path"].as_str().is_some_and(|own| own.ends_with(path))
-        })
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if binary::send(&self.child, Signal::SIGTERM).is_ok() {
-            let _ = self.child.wait();
-        }
-    }
 }
 
 #[test]
