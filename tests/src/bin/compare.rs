@@ -44,7 +44,7 @@ struct Options {
     #[arg(long)]
     list: bool,
     /// Servers; one that is not installed is left out
-    #[arg(long, value_delimiter = ',', default_value = "zeroserve,nginx,h2o,varnish")]
+    #[arg(long, value_delimiter = ',', default_value = "zeroserve,nginx,h2o,varnish,behind")]
     servers: Vec<Name>,
     /// How often each server is measured under each workload
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -85,8 +85,7 @@ fn main() -> Result<()> {
     }
     require_root();
     ensure!((0.1..=60.0).contains(&options.seconds), "a measurement lasts 0.1 to 60 seconds");
-    let is_behind = options.servers.contains(&Name::Behind);
-    let chosen = chosen(&options.workloads, is_behind)?;
+    let chosen = chosen(&options.workloads, &options.servers)?;
     let site = Site::create()?;
     // What looks after the load is not to disturb the servers.
     Thread::of(0).pin(options.client_cpu)?;
@@ -151,15 +150,22 @@ fn installed(names: &[Name]) -> (Vec<Name>, Vec<String>) {
     (there, left_out)
 }
 
-/// The workloads of these names, or all that mean something with a server behind or without.
-fn chosen(names: &[String], is_behind: bool) -> Result<Vec<Workload>> {
+/// The workloads of these names, or all that say something about one of the servers.
+fn chosen(names: &[String], servers: &[Name]) -> Result<Vec<Workload>> {
+    let is_for_one = |workload: &Workload| servers.iter().any(|server| workload.is_for(*server));
     if names.is_empty() {
-        let all = workloads::WORKLOADS.into_iter();
-        return Ok(all.filter(|workload| is_behind || !workload.is_cold()).collect());
+        return Ok(workloads::WORKLOADS.into_iter().filter(is_for_one).collect());
     }
     let find = |name: &String| {
         let found = workloads::WORKLOADS.into_iter().find(|workload| workload.name == name);
-        found.with_context(|| format!("there is no workload {name}; --list prints those there are"))
+        let found = found.with_context(|| {
+            format!("there is no workload {name}; --list prints those there are")
+        })?;
+        ensure!(
+            is_for_one(&found),
+            "{name} is for other servers: --servers behind,nginx, or without"
+        );
+        Ok(found)
     };
     names.iter().map(find).collect()
 }
@@ -171,7 +177,7 @@ fn peaks(
     context: &Context,
     options: &Options,
 ) -> Result<Vec<(Name, f64)>> {
-    let small = chosen(&["small".to_owned()], false)?;
+    let small = chosen(&["small".to_owned()], &options.servers)?;
     let Some(small) = small.first() else { bail!("there is no such workload") };
     let results = run(small, servers, site, context, options)?;
     let peak = |one: &Results| (one.server, one.spread(Measured::requests_per_s).median);
@@ -188,7 +194,9 @@ fn run(
 ) -> Result<Vec<Results>> {
     let begin =
         |server: &Server| Results { workload: *workload, server: server.name, rounds: Vec::new() };
-    let mut results: Vec<Results> = servers.iter().map(begin).collect();
+    let mut servers: Vec<&mut Server> =
+        servers.iter_mut().filter(|server| workload.is_for(server.name)).collect();
+    let mut results: Vec<Results> = servers.iter().map(|server| begin(server)).collect();
     for round in 1..=options.rounds {
         for (server, results) in servers.iter_mut().zip(&mut results) {
             let name = server.name.text();

@@ -15,6 +15,8 @@ const MARKS: [&str; 2] = [
 const REFERENCE: &str = "nginx";
 /// This one.
 const OURS: &str = "zeroserve";
+/// The reference behind this one.
+const BEHIND: &str = "behind";
 
 /// The workload in which client and server share a CPU.
 const ONE_CORE: &str = "one-core";
@@ -35,7 +37,7 @@ impl<'a> Benchmark<'a> {
         for one in all["results"].as_array().context("there are no results")? {
             let text = |key: &str| one[key].as_str().with_context(|| format!("no {key}: {one}"));
             let (server, workload) = (text("server")?, (text("workload")?, text("about")?));
-            if !servers.contains(&server) {
+            if server != BEHIND && !servers.contains(&server) {
                 servers.push(server);
             }
             if !workloads.contains(&workload) {
@@ -59,8 +61,14 @@ impl<'a> Benchmark<'a> {
 
     /// Workloads of which throughput counts.
     fn throughputs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let is_one = |name: &str| name != ONE_CORE && !HALVES.contains(&name);
+        let is_one =
+            |name: &str| name != ONE_CORE && !HALVES.contains(&name) && !self.is_behind(name);
         self.workloads.iter().copied().filter(move |(name, _)| is_one(name))
+    }
+
+    /// Whether a workload compares a server with the same behind this one.
+    fn is_behind(&self, workload: &str) -> bool {
+        self.per_core(workload, BEHIND).is_some()
     }
 
     fn about(&self, key: &str) -> String {
@@ -77,11 +85,31 @@ pub fn tables(all: &Value) -> Result<String> {
     let benchmark = Benchmark::of(all)?;
     let mut text = String::new();
     throughput_table(&benchmark, &mut text)?;
+    behind_table(&benchmark, &mut text)?;
     for half in HALVES {
         latency_table(&benchmark, half, &mut text)?;
     }
     sentences(&benchmark, &mut text)?;
     Ok(text)
+}
+
+fn behind_table(benchmark: &Benchmark<'_>, text: &mut String) -> Result<()> {
+    let mut workloads = benchmark.workloads.iter().filter(|(name, _)| benchmark.is_behind(name));
+    let Some(first) = workloads.next() else { return Ok(()) };
+    writeln!(
+        text,
+        "The same where {REFERENCE} answers what is asked for, alone or behind {OURS}:\n"
+    )?;
+    writeln!(text, "| | {REFERENCE} alone | {REFERENCE} behind {OURS} | behind over alone |")?;
+    writeln!(text, "|---|---|---|---|")?;
+    for (workload, about) in [first].into_iter().chain(workloads) {
+        let [alone, behind] = [REFERENCE, BEHIND].map(|one| benchmark.per_core(workload, one));
+        let ratio = behind
+            .zip(alone)
+            .map_or_else(|| "-".into(), |(one, other)| format!("{:.2}x", one / other));
+        writeln!(text, "| {about} | {} | {} | {ratio} |", shown(alone), shown(behind))?;
+    }
+    Ok(writeln!(text)?)
 }
 
 fn throughput_table(benchmark: &Benchmark<'_>, text: &mut String) -> Result<()> {

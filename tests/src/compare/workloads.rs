@@ -129,19 +129,19 @@ pub const WORKLOADS: [Workload; 18] = [
     },
     Workload {
         name: "cold",
-        about: "272 bytes that a server behind Zeroserve answers with, keep-alive",
+        about: "272 bytes that Zeroserve does not have, keep-alive",
         connections: 64,
         what: What::Path(COLD, 200),
     },
     Workload {
         name: "cold-connections",
-        about: "the same, a new connection for each request",
+        about: "272 bytes that Zeroserve does not have, a new connection for each request",
         connections: 64,
         what: What::Connections(COLD),
     },
     Workload {
         name: "one-in-ten-cold",
-        about: "272 bytes, a new connection for each request, one in ten for the server behind",
+        about: "a new connection for each request, nine in ten for what Zeroserve has",
         connections: 64,
         what: What::Mix,
     },
@@ -161,9 +161,15 @@ pub struct Context {
 }
 
 impl Workload {
-    /// Whether it asks for what Zeroserve leaves to a server behind it.
-    pub fn is_cold(&self) -> bool {
-        matches!(self.what, What::Path(COLD, _) | What::Connections(COLD) | What::Mix)
+    /// Whether it says something about a server: those that ask for what is left to a server behind are
+    /// for such a server alone and behind Zeroserve, all others for servers that answer themselves.
+    pub fn is_for(&self, server: Name) -> bool {
+        match self.what {
+            What::Path(COLD, _) | What::Connections(COLD) | What::Mix => {
+                matches!(server, Name::Behind | Name::Nginx)
+            }
+            _ => server != Name::Behind,
+        }
     }
 
     /// Whether the peak of every server must be known.
