@@ -206,6 +206,18 @@ impl Lab {
         Ok(self.live.sample()?.totals())
     }
 
+    /// What is needed to explain a transfer that stopped: the counters, and what the kernel of the
+    /// clients knows about their connections, those still open.
+    ///
+    /// # Errors
+    ///
+    /// Where one of them cannot be read.
+    pub fn evidence(&mut self) -> Result<String> {
+        let sockets = self.command("ss").args(["-t", "-i", "-e", "-o", "-m"]).output()?;
+        let sockets = String::from_utf8_lossy(&sockets.stdout).into_owned();
+        Ok(format!("{:#?}\n{sockets}", self.totals()?))
+    }
+
     /// The route behind a path.
     ///
     /// # Errors

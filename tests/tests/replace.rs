@@ -92,27 +92,29 @@ fn other_routes_come_and_go_during_transfers_without_a_trace_in_them() -> Result
     let mut lab = Lab::new()?;
     let body = noise(1, 8 << 20);
     lab.publish("/file", &body)?;
-    let over = Arc::new(AtomicBool::new(false));
+    let over = AtomicBool::new(false);
     let mut connection = lab.connect()?;
-    let transfers = thread::spawn({
-        let (over, body) = (Arc::clone(&over), body.clone());
-        move || -> Result<u64> {
+    let transfers = thread::scope(|scope| {
+        let transfers = scope.spawn(|| -> Result<u64> {
             let mut transfers = 0;
             while !over.load(Ordering::Relaxed) {
                 ensure!(connection.get("/file")?.body == body, "transfer {transfers} is damaged");
                 transfers += 1;
             }
             Ok(transfers)
-        }
+        });
+        let changes = (0..200).try_for_each(|round| -> Result<()> {
+            let path = format!("/other/{}", round % 7);
+            lab.publish(&path, &noise(round, 20_000))?;
+            lab.replace(&path, &noise(round, 200))?;
+            lab.remove(&path)
+        });
+        over.store(true, Ordering::Relaxed);
+        changes.and(transfers.join().expect("no panic"))
     });
-    for round in 0..200 {
-        let path = format!("/other/{}", round % 7);
-        lab.publish(&path, &noise(round, 20_000))?;
-        lab.replace(&path, &noise(round, 200))?;
-        lab.remove(&path)?;
-    }
-    over.store(true, Ordering::Relaxed);
-    assert!(transfers.join().expect("no panic")? > 0);
+    // The connection is still open: what the kernel knows about it may tell why it stopped.
+    let transfers = transfers.or_else(|error| Err(error).context(lab.evidence()?))?;
+    assert!(transfers > 0);
     check_books(&lab.totals()?);
     Ok(())
 }
