@@ -73,6 +73,42 @@ def the_end_of_an_answer_comes_again(lab):
     lab.check_answer(connection, "/medium", sent)
 
 
+@dialogue("RFC 9293 section 3.8.6: what was dropped for lack of memory, its acknowledgment taken")
+def an_answer_that_a_client_had_no_memory_for_comes_again(lab):
+    connection = lab.open()
+    connection.send("PA", request("/small"))
+    first = connection.receive()
+    assert first.ack == connection.send_next, "the client has something to repeat"
+    connection.ack(window=0)
+    connection.expect_silence()
+    connection.ack()
+    again = connection.receive()
+    assert again.seq == first.seq, "it did not come again"
+    connection.take(again)
+    connection.ack()
+    assert connection.received.answer() == lab.files["/small"]
+
+
+@dialogue("RFC 9293 section 3.8.1: a client short of memory keeps its timer, so it may say nothing")
+def the_end_of_an_answer_is_not_given_up_before_it_has_come(lab):
+    connection, sent = lab.open(), request("/medium")
+    flight = first_flight(connection, sent)
+    last = max(distance(segment.seq, flight[0].seq) for segment in flight)
+    for segment in flight:
+        if distance(segment.seq, flight[0].seq) < last:
+            connection.take(segment)
+    connection.ack()
+    connection.receive_all()
+    # The end alone is missing now. Each time that it comes there is no memory for it.
+    for _ in range(3):
+        connection.repeat_request(sent)
+        again = connection.receive_all()
+        assert again, "the end did not come again"
+        open_bytes = distance(connection.send_next, connection.acknowledged)
+        assert open_bytes > 0, "the client has nothing left to repeat"
+    lab.check_answer(connection, "/medium", sent)
+
+
 @dialogue("RFC 2883 section 4: duplicates that are reported do no harm")
 def reports_of_duplicates_do_no_harm(lab):
     connection, sent = lab.open(), request("/large")

@@ -300,11 +300,12 @@ mod tests {
             prop_assert_eq!(recall(&mut memo, &text, &mut scan), Known::Whole);
             let mut other = text.clone();
             other[at.index(text.len())] ^= flip;
-            prop_assert_eq!(recall(&mut memo, &other, &mut scan), Known::Nothing);
+            prop_assert_ne!(recall(&mut memo, &other, &mut scan), Known::Whole);
             let mut longer = text.clone();
             longer.push(0);
             if longer.len() <= MEMO_BYTES as usize {
-                prop_assert_eq!(recall(&mut memo, &longer, &mut scan), Known::Nothing);
+                // Both may have the same hash, and then it seems to have been here before.
+                prop_assert_ne!(recall(&mut memo, &longer, &mut scan), Known::Whole);
             }
             prop_assert_eq!(recall(&mut memo, &text, &mut scan), Known::Whole);
         }

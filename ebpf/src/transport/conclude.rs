@@ -75,7 +75,7 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
     let is_end = distance(flow.send_next, response_end(flow)) >= 0;
     let is_little = is_lossy && work.travelling < REORDERING_SEGMENTS * mss;
     if plan.segments == 1 && plan.ranges[0] == whole {
-        // All of it carries the acknowledgment of the whole request, so nothing else may be in it.
+        // It may carry the acknowledgment of the whole request, so nothing else may be in the burst.
         push_spare(plan, whole, mss);
         repeat(plan, u32::from(is_little));
         plan.spares = plan.segments - before;
@@ -153,10 +153,11 @@ fn last_segment(plan: &Plan, mss: u32) -> Range {
 
 /// Decides how much of the request is acknowledged with this burst.
 ///
-/// All of it if the burst is one segment that brings all that is missing, because then both share
-/// their fate; not if anything else is in the burst, which would bring the acknowledgment alone.
-/// Otherwise as large a part as has been delivered of the response, but never the last byte: as
-/// long as it is open the client's timer runs, and every byte more resets its back-off.
+/// All of it if the burst is the whole response in one segment, because on the way both share their
+/// fate; not if anything else is in the burst, which would bring the acknowledgment alone. And not at
+/// the end of a longer one: its client may be short of memory by then, and takes the acknowledgment
+/// from a segment that it drops. Otherwise as large a part as has been delivered of the response, but
+/// never the last byte: as long as it is open the client's timer runs.
 #[inline(always)]
 pub(super) fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
     let end = response_end(flow);
@@ -165,7 +166,7 @@ pub(super) fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
     if missing <= 0 || delivered < 0 {
         return;
     }
-    let whole = Range { start: delivered as u32, end: flow.response_bytes };
+    let whole = Range { start: 0, end: flow.response_bytes };
     let is_alone = plan.ranges[1].is_empty() || plan.ranges[1] == whole;
     if is_alone && plan.ranges[0] == whole && whole.segments(flow.mss as u32) == 1 {
         flow.acknowledged = flow.receive_next;

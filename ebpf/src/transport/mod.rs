@@ -148,7 +148,7 @@ pub struct Arrival {
     /// How many flows that [`crowds`] is true of have been heard of lately; like `now_us` only read
     /// while there is more than a segment to send.
     pub crowd: u32,
-    /// Whether it repeats request bytes that had come before: the client's timer.
+    /// Whether it repeats request bytes that had come before: the client's timer. Or [`reminds`].
     pub repeats: bool,
 }
 
@@ -193,6 +193,14 @@ pub const fn response_end(flow: &Flow) -> u32 {
 #[inline(always)]
 pub const fn acknowledgment_alone(flow: &Flow) -> u32 {
     earlier(flow.acknowledged, flow.receive_next.wrapping_sub(1))
+}
+
+/// Whether a segment without data, with such a window, asks for what was sent to come again, unless it
+/// acknowledges it: all of the request is acknowledged, so the client has nothing to repeat. It had no
+/// memory for the response, and now it has.
+#[inline(always)]
+pub const fn reminds(flow: &Flow, window: u32) -> bool {
+    is_sending(flow) && flow.acknowledged == flow.receive_next && window > 0
 }
 
 /// Whether a response is on its way.

@@ -114,7 +114,11 @@ fn take_acknowledgment(ingress: &mut Ingress<'_>, flow: &mut Flow, now_ms: u32) 
     scratch.work.arrival.acknowledgment = segment.acknowledgment;
     scratch.work.arrival.window = u32::from(segment.window) << (flow.window_shift & 0xf);
     scratch.work.arrival.now_ms = now_ms;
-    scratch.work.arrival.repeats = occupies && after(flow.receive_next, segment.sequence);
+    scratch.work.arrival.repeats = if occupies {
+        after(flow.receive_next, segment.sequence)
+    } else {
+        transport::reminds(flow, scratch.work.arrival.window)
+    };
     scratch.work.arrival.block_count = 0;
     let options_bytes = segment.options_bytes;
     let other_bytes = match scratch.manner.client_clock {

@@ -37,6 +37,11 @@ pub(super) struct Habits {
     pub(super) sack: bool,
     /// The round-trip time it has measured.
     pub(super) round_trip_us: u64,
+    /// Which of the segments with payload, counted from 0, it has no memory for: it takes the
+    /// acknowledgment from them and nothing else (Linux, `tcp_ack` before `tcp_data_queue`).
+    pub(super) refused: Vec<usize>,
+    /// Whether it says that it has room again after that.
+    pub(super) tells_of_room: bool,
 }
 
 /// The client.
@@ -74,6 +79,8 @@ pub(super) struct Client {
     timer_us: Option<u64>,
     timeout_us: u64,
     may_probe: bool,
+    /// Segments with payload that have come.
+    taken: usize,
     /// How often its timer ran out.
     pub(super) timeouts: u32,
     /// Bytes that arrived more than once.
@@ -119,6 +126,7 @@ impl Client {
             sent_to: mine,
             timer_us: None,
             may_probe: true,
+            taken: 0,
             timeouts: 0,
             bytes_twice: 0,
             out: Vec::new(),
@@ -207,6 +215,13 @@ impl Client {
     fn take(&mut self, frame: &Down, now_us: u64) {
         self.take_acknowledgment(frame.acknowledgment, now_us);
         if !frame.payload.is_empty() {
+            self.taken += 1;
+            if self.habits.refused.contains(&(self.taken - 1)) {
+                if self.habits.tells_of_room {
+                    self.acknowledge();
+                }
+                return;
+            }
             self.take_payload(frame, now_us);
         }
         let end = frame.sequence.wrapping_add(frame.payload.len() as u32);

@@ -107,6 +107,33 @@ fn any_one_segment_may_be_lost() {
 }
 
 #[test]
+fn what_a_client_has_no_memory_for_comes_again() {
+    let mut world = World::new(3, SHORT_US, 60_000);
+    for lost in 40..50 {
+        world.down.doomed = vec![lost, lost + 1];
+        for refused in 40..60 {
+            world.habits.refused = (refused..refused + 4).collect();
+            world.run();
+        }
+    }
+}
+
+#[test]
+fn a_client_that_has_room_again_gets_what_it_had_none_for() {
+    let mut world = World::new(3, SHORT_US, 0);
+    world.habits.tells_of_room = true;
+    world.responses = vec![1000, 10, 3000, 1460];
+    for closes in [false, true] {
+        world.closes = closes;
+        for refused in 0..7 {
+            world.habits.refused = vec![refused];
+            let report = world.run();
+            assert_eq!(report.client_timeouts, 0, "{refused}: {report:?}");
+        }
+    }
+}
+
+#[test]
 fn several_holes_in_one_flight_need_no_timer() {
     for doomed in [vec![40, 60], vec![40, 41, 60, 70, 71, 80], vec![30, 35, 40, 45, 50, 55, 60]] {
         let mut world = World::new(3, SHORT_US, 200_000);

@@ -7,7 +7,7 @@ use zeroserve_shared::{flow::Flow, map::MAX_BURST_SEGMENTS, route::VersionId};
 use super::{
     Arrival, CLOSE, Down, FIN_SENT, MAX_BLOCKS, MSS, REQUEST_BYTES, SLOW_START_SEGMENTS, SackBlock,
     TIMED_OUT, Up, Work, acknowledge, acknowledgment_alone, begin, is_delivered, is_sending, plan,
-    response_end,
+    reminds, response_end,
 };
 use crate::{
     descriptor::segment,
@@ -102,15 +102,17 @@ impl Server {
     fn take_acknowledgment(&mut self, up: &Up, now_us: u64) {
         let mut blocks = [SackBlock::default(); MAX_BLOCKS];
         blocks[..up.blocks.len()].copy_from_slice(&up.blocks);
+        let window = u32::from(up.window) << self.flow.window_shift;
+        let repeats = after(self.flow.receive_next, up.sequence);
         self.work.arrival = Arrival {
             acknowledgment: up.acknowledgment,
-            window: u32::from(up.window) << self.flow.window_shift,
+            window,
             blocks,
             block_count: up.blocks.len() as u32,
             now_us: now_us as u32,
             now_ms: CLOCK_MS.wrapping_add((now_us / 1000) as u32),
             crowd: self.crowd,
-            repeats: up.payload_bytes > 0 && after(self.flow.receive_next, up.sequence),
+            repeats: if up.payload_bytes > 0 { repeats } else { reminds(&self.flow, window) },
         };
         let edge = up.acknowledgment.wrapping_add(self.work.arrival.window);
         if after(edge, self.edge) {

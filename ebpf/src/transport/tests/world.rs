@@ -73,6 +73,8 @@ impl World {
                 parts_count: true,
                 sack: true,
                 round_trip_us,
+                refused: Vec::new(),
+                tells_of_room: false,
             },
             responses: vec![response_bytes],
             closes: false,
