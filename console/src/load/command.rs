@@ -202,6 +202,7 @@ fn json(measured: &Measured, plan: &Plan) -> serde_json::Value {
         },
         "server_cpu_ns_per_request": measured.server_ns_per_request(),
         "client_cpu_ns_per_request": measured.client_ns_per_request(),
+        "cpus_kept_awake": measured.awake,
         "repeats": tally.repeats,
         "gaps": tally.gaps,
         "misses": tally.misses,

@@ -1,17 +1,17 @@
 //! A running load: begins, is measured, ends.
 
 use std::{
-    collections::BTreeSet,
     net::SocketAddr,
     ops::Range,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use zeroserve_shared::load::{ADDRESS_BITS, Connection, Fault, MAX_SLOTS, Tally, order, state};
 
 use super::{
+    awake::Awake,
     latency::Latency,
     orders::Orders,
     plan::{self, Plan},
@@ -55,6 +55,8 @@ pub struct Measured {
     pub server: Duration,
     /// CPU time of the thread that processes the client's packets.
     pub client: Duration,
+    /// Whether the CPUs were kept from sleeping meanwhile.
+    pub awake: bool,
 }
 
 impl Measured {
@@ -94,8 +96,6 @@ pub struct Driver {
     watched: Vec<Watched>,
     server: Vec<Thread>,
     client: Thread,
-    /// The CPUs of client and server.
-    cpus: BTreeSet<usize>,
 }
 
 /// A connection as it was when it was looked at last.
@@ -159,7 +159,6 @@ impl Driver {
             watched,
             server,
             client,
-            cpus: BTreeSet::from([plan.client_cpu, plan.server_cpu]),
         };
         driver.open()?;
         Ok(driver)
@@ -198,10 +197,11 @@ impl Driver {
     pub fn measure(&mut self, duration: Duration) -> Result<Measured> {
         let (tally, latency) = (self.generator.tally()?, self.generator.latency()?);
         let (server, client) = (self.server_time()?, self.client.run_time()?);
+        let awake = Awake::new().context("cannot keep the CPUs from sleeping")?;
         let _first = self
             .rate
             .is_some()
-            .then(|| First::new(self.server.iter().chain([&self.client]), &self.cpus))
+            .then(|| First::new(self.server.iter().chain([&self.client])))
             .transpose()?;
         let began = Instant::now();
         let (mut asked, mut looked) = (0, Duration::ZERO);
@@ -232,7 +232,7 @@ impl Driver {
         let (server, client) = (self.server_time()? - server, self.client.run_time()? - client);
         let tally = difference(&self.generator.tally()?, &tally);
         let latency = Latency::since(&latency, &self.generator.latency()?);
-        Ok(Measured { duration, tally, latency, server, client })
+        Ok(Measured { duration, tally, latency, server, client, awake: awake.is_some() })
     }
 
     fn server_time(&self) -> Result<Duration> {

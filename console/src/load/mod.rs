@@ -6,6 +6,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `awake` | keeps the CPUs from sleeping while something is measured |
 //! | [`background`] | a load that goes on until it is stopped |
 //! | [`command`] | `zeroserve-tui load` |
 //! | [`driver`] | a running load: begins, is measured, ends |
@@ -16,6 +17,7 @@
 //! | [`target`] | a request, and what the server answers to it |
 //! | [`threads`] | on which CPUs packets are processed, and how long that takes |
 
+mod awake;
 pub mod background;
 pub mod command;
 pub mod driver;

@@ -32,8 +32,6 @@ pub enum Policy {
     First(i32),
     /// In turn.
     Usual,
-    /// When nobody else wants to.
-    Last,
 }
 
 impl Thread {
@@ -64,7 +62,6 @@ impl Thread {
         let (policy, sched_priority) = match policy {
             Policy::First(priority) => (libc::SCHED_FIFO, priority),
             Policy::Usual => (libc::SCHED_OTHER, 0),
-            Policy::Last => (libc::SCHED_IDLE, 0),
         };
         let parameters = libc::sched_param { sched_priority };
         // SAFETY: the kernel only reads the parameters.

@@ -28,11 +28,12 @@ tests/nginx.conf, one worker; behind: the same behind Zeroserve, which serves /s
 tests/h2o.conf, one thread; varnish: tests/varnish.vcl, one pool of threads, everything in memory. What
 they send are segments of at most 1500 bytes, as of any server whose client has an XDP program. The
 client's window is 64 KB, and it takes ports again within seconds, so hosts keep nothing of
-connections that are over (tcp_max_tw_buckets). At half of a peak, requests go out on time whether
-answers come or not; client and server run ahead of whatever else the machine does, on one CPU,
-because to wake another takes longer than an answer, and most of all in a virtual machine. Servers
-take turns in every round; figures are medians, +- is half of the distance from the least to the
-most. ratio: requests per core, over those of nginx.";
+connections that are over (tcp_max_tw_buckets). No CPU sleeps meanwhile (/dev/cpu_dma_latency, where the
+kernel has it): waking one takes longer than an answer, in a virtual machine above all, and would be
+booked to the server. At half of a peak, requests go out on time whether answers come or not; client
+and server run ahead of whatever else the machine does, on one CPU, so that no latency is that
+between two. Servers take turns in every round; figures are medians, +- is half of the distance from
+the least to the most. ratio: requests per core, over those of nginx.";
 
 /// Compares servers under the load generator, in network namespaces of their own.
 #[derive(Parser)]

@@ -102,6 +102,7 @@ impl Results {
             "gaps": self.spread(|one| one.tally.gaps as f64).json(),
             "misses": self.spread(|one| one.tally.misses as f64).json(),
             "floods_per_s": self.spread(floods_per_s).json(),
+            "cpus_kept_awake": self.rounds.iter().all(|one| one.awake),
             "checked_to_the_last_byte": self.rounds.iter().map(|one| one.tally.samples).sum::<u64>(),
             "faults": self.faults(),
         })

@@ -212,8 +212,8 @@ impl Workload {
             What::Many => plan.choices = zipf(MANY, CHOICES_COUNT as usize),
             What::Half { own } => {
                 plan.rate = Some(context.half(server.name, own)? as u32);
-                // Whoever wakes another CPU waits for that longer than for an answer, above all in a
-                // virtual machine: no difference would be left between servers.
+                // What another CPU writes takes longer to get here than an answer to be made, and so does
+                // waking a thread there: no difference would be left between servers.
                 plan.client_cpu = context.server_cpu;
             }
             What::OneCore => plan.client_cpu = context.server_cpu,
