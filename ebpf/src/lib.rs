@@ -17,6 +17,7 @@
 //! | [`request`] | what a request asks for |
 //! | [`select`] | which answer it gets |
 //! | [`siphash`] | the keyed hash under the cookies |
+//! | [`table`] | where a flow is kept |
 //! | [`transport`] | what a flow sends next |
 //! | [`wire`] | the headers on the wire |
 //! | [`words`] | eight bytes at a time |
@@ -34,6 +35,7 @@ pub mod ownership;
 pub mod request;
 pub mod select;
 pub mod siphash;
+pub mod table;
 pub mod transport;
 pub mod wire;
 pub mod words;

@@ -58,6 +58,29 @@ pub unsafe fn copy<const BYTES: usize>(from: *const u8, to: *mut u8) {
     unsafe { copy_bytes(from, to, BYTES) };
 }
 
+/// The same, but the words end where the bytes do: the first may overlap the second. A part of a word that was
+/// just written is read at once, one that lies across two is not. So what is read in aligned pieces, and ends
+/// at a multiple of eight, is written in this way.
+///
+/// # Safety
+///
+/// As for [`copy`].
+#[inline(always)]
+pub unsafe fn copy_to_end<const BYTES: usize>(from: *const u8, to: *mut u8) {
+    const { assert!(BYTES >= 8) };
+    let mut at = BYTES % 8;
+    // SAFETY: the caller vouches for the pointers, and `at + 8` is at most `BYTES`.
+    unsafe {
+        if at != 0 {
+            store(to, load(from));
+        }
+        while at < BYTES {
+            store(to.add(at), load(from.add(at)));
+            at += 8;
+        }
+    }
+}
+
 /// Copies a number of bytes known to the compiler, at least eight, a word at a time; the last word may
 /// overlap the one before.
 ///
@@ -121,6 +144,28 @@ mod tests {
     use zeroserve_shared::config::mapped;
 
     use super::*;
+
+    #[test]
+    fn all_bytes_are_copied_and_no_others_whatever_their_number() {
+        fn check<const BYTES: usize>() {
+            let from: [u8; 80] = core::array::from_fn(|byte| byte as u8 + 1);
+            let (mut one, mut other) = ([0; 80], [0; 80]);
+            // SAFETY: all have so many bytes.
+            unsafe {
+                copy::<BYTES>(from.as_ptr(), one.as_mut_ptr());
+                copy_to_end::<BYTES>(from.as_ptr(), other.as_mut_ptr());
+            }
+            let expected: [u8; 80] =
+                core::array::from_fn(|byte| if byte < BYTES { from[byte] } else { 0 });
+            assert_eq!((one, other), (expected, expected), "{BYTES}");
+        }
+        check::<8>();
+        check::<9>();
+        check::<54>();
+        check::<66>();
+        check::<71>();
+        check::<72>();
+    }
 
     #[test]
     fn an_ipv4_address_is_put_in_place_as_it_is_mapped() {

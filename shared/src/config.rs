@@ -7,7 +7,7 @@ use crate::{bypass::Bypass, response::MAX_SEGMENT_BYTES};
 /// Raised by one whenever a shared layout or the meaning of a map changes.
 ///
 /// A console that finds another number in [`Config::abi`] says so and touches nothing.
-pub const ABI: u32 = 1;
+pub const ABI: u32 = 2;
 
 /// The single element of the `CONFIG` map.
 #[repr(C)]
@@ -17,6 +17,8 @@ pub struct Config {
     pub cookie_key: [u64; 2],
     /// Key of the path hashes, random per attach (see [`crate::path`]).
     pub path_key: [u64; 2],
+    /// Key of the hash by which flows are found, random per attach.
+    pub flow_key: [u64; 3],
     /// Which requests go to the server behind although their path is served here.
     pub bypass: Bypass,
     /// When the programs were attached, seconds since the Unix epoch.
@@ -41,11 +43,11 @@ pub struct Config {
     /// Where the clock of the timestamps stands when `CLOCK_MONOTONIC` is at zero, in milliseconds;
     /// random per attach, because clients need not know how long the machine has been up.
     pub clock_start_ms: u32,
-    /// Keeps the layout free of padding.
-    pub reserved: u32,
+    /// How many sets of flows there are.
+    pub flow_sets: u32,
 }
 
-const _: () = crate::size_is::<Config, 144>();
+const _: () = crate::size_is::<Config, 168>();
 
 impl Config {
     /// What the clock of our timestamps says (RFC 7323 section 5.4), in milliseconds, when
@@ -108,7 +110,8 @@ pub const DRAINING: u32 = 2;
 /// An address the programs answer for: IPv6, or IPv4 mapped into it (RFC 4291 section 2.5.5.2).
 pub type Address = [u8; 16];
 
-/// The key of the map `ADDRESSES`: an address, and the VLAN that it has there.
+/// The key of the map `ADDRESSES`: an address, and the VLAN that it has there. What it leads to is a
+/// number for the two, never zero, that no other address has had lately: flows name it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Local {

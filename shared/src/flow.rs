@@ -4,7 +4,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{config::Address, route::VersionId};
 
-/// The key of the map `FLOWS`. Aligned, so that it is read and written in words.
+/// Whose packet it is: what tells connections apart. Aligned, so that it is read and written in words.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct FlowKey {
@@ -50,8 +50,6 @@ pub struct Flow {
     /// What the client has been told: the last acknowledgment number sent. It trails
     /// `receive_next` while a response is on its way, so that the client's timer runs for us.
     pub acknowledged: u32,
-    /// What the client had been told when the response started.
-    pub request_start: u32,
     /// Oldest sequence number sent and not yet acknowledged (SND.UNA).
     pub send_unacknowledged: u32,
     /// Next sequence number to be sent (SND.NXT).
@@ -67,8 +65,6 @@ pub struct Flow {
     pub recovery_end: u32,
     /// Holes below this sequence number have been sent again in this recovery.
     pub repaired_to: u32,
-    /// The client's receive window, in bytes, scale applied.
-    pub peer_window: u32,
     /// Congestion window, in bytes (RFC 5681).
     pub window: u32,
     /// Slow-start threshold, in bytes (RFC 5681).
@@ -101,13 +97,97 @@ pub struct Flow {
     pub client_clock: u32,
     /// Responses begun in this connection. Nothing depends on it; consoles sum it up by client.
     pub requests: u32,
-    /// Segments of them that were sent again. Likewise.
-    pub repairs: u32,
-    /// When it was last counted among those that share a queue, on the clock of `touched_ms`.
-    pub counted_ms: u32,
+    /// What the client had been told when the response started: the lower half, see
+    /// [`Self::request_start`].
+    pub request_start_low: u16,
+    /// The client's receive window as it says it, see [`Self::peer_window`].
+    pub unscaled_window: u16,
+    /// Segments of the responses that were sent again, 65,535 if there were more. As for `requests`.
+    pub repairs: u16,
+    /// When it was last counted among those that share a queue: the lower half of such a clock as
+    /// `touched_ms`.
+    pub counted_ms: u16,
 }
 
-const _: () = crate::size_is::<Flow, 112>();
+const _: () = crate::size_is::<Flow, 104>();
+
+impl Flow {
+    /// What the client had been told when the response started. A request is not as long as 65,536
+    /// bytes, because no window here is larger.
+    #[inline(always)]
+    pub const fn request_start(&self) -> u32 {
+        let told_bytes = (self.receive_next as u16).wrapping_sub(self.request_start_low);
+        self.receive_next.wrapping_sub(told_bytes as u32)
+    }
+
+    /// A response starts: what the client has been told so far is kept.
+    #[inline(always)]
+    pub const fn start_request(&mut self) {
+        self.request_start_low = self.acknowledged as u16;
+    }
+
+    /// The client's receive window, in bytes.
+    #[inline(always)]
+    pub const fn peer_window(&self) -> u32 {
+        (self.unscaled_window as u32) << (self.window_shift & SHIFT)
+    }
+
+    /// Takes note of the client's receive window, in bytes. What its scale has no number for is
+    /// rounded down.
+    #[inline(always)]
+    pub const fn set_peer_window(&mut self, bytes: u32) {
+        let window = bytes >> (self.window_shift & SHIFT);
+        self.unscaled_window = if window > u16::MAX as u32 { u16::MAX } else { window as u16 };
+    }
+}
+
+/// How many flows are in a set.
+pub const WAYS: usize = 8;
+
+/// A set of flows, an element of the map `FLOWS`. Which of its entries are in use is said by the byte
+/// of that number in the word that `TAGS` has for the set: zero if it is not.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct FlowSet {
+    /// The entries.
+    pub entries: [Entry; WAYS],
+}
+
+/// An entry of a [`FlowSet`]: a flow, and whose it is.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct Entry {
+    /// Whose it is.
+    pub peer: Peer,
+    /// The flow.
+    pub flow: Flow,
+}
+
+// With its tag it takes 125 bytes: less than the 128 that two lines of a cache have.
+const _: () = crate::size_is::<Entry, 124>();
+const _: () = crate::size_is::<FlowSet, 992>();
+
+/// Who is at the other end of a flow, and which of our addresses it is with.
+#[repr(C)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+pub struct Peer {
+    /// The client's address.
+    pub address: Address,
+    /// The client's port, in network byte order.
+    pub port: [u8; 2],
+    /// The number that the map `ADDRESSES` has for the address the client connected to, and the VLANs it
+    /// came through.
+    pub local: [u8; 2],
+}
+
+const _: () = crate::size_is::<Peer, 20>();
+
+/// The part of [`Flow::window_shift`] that is the shift.
+pub const SHIFT: u8 = 0xf;
 
 /// Part of [`Flow::window_shift`]: windows are scaled in this connection (RFC 7323 section 2.2).
 pub const SCALES: u8 = 0x80;

@@ -12,12 +12,14 @@ pub const LINK: &str = "link";
 
 /// Array of one [`Config`](crate::config::Config).
 pub const CONFIG: &str = "CONFIG";
-/// Hash from [`Local`](crate::config::Local) to a byte that means nothing.
+/// Hash from [`Local`](crate::config::Local) to a number for it, a `u16` in the order of its bytes.
 pub const ADDRESSES: &str = "ADDRESSES";
 /// Per-CPU array of one [`Counters`](crate::counters::Counters).
 pub const COUNTERS: &str = "COUNTERS";
-/// LRU hash from [`FlowKey`](crate::flow::FlowKey) to [`Flow`](crate::flow::Flow).
+/// Array of [`FlowSet`](crate::flow::FlowSet), which user space can map into its memory.
 pub const FLOWS: &str = "FLOWS";
+/// Array of words that say what is in use of each [`FlowSet`](crate::flow::FlowSet). Likewise.
+pub const TAGS: &str = "TAGS";
 /// LRU hash from [`FlowKey`](crate::flow::FlowKey) to a request that has come in part. Only the
 /// kernel side uses it.
 pub const REQUESTS: &str = "REQUESTS";
@@ -82,7 +84,7 @@ pub const HANDOFF_PLACEHOLDER: u32 = 0x5eed_0001;
 /// Name of the egress program in the object.
 pub const EGRESS_PROGRAM: &str = "zeroserve_egress";
 
-/// Flows kept by default.
+/// Flows kept by default, in sets of [`WAYS`](crate::flow::WAYS).
 pub const DEFAULT_FLOWS: u32 = 1 << 16;
 /// Flows of which a request can have come in part only, all at the same time.
 pub const READING_FLOWS: u32 = 1 << 12;

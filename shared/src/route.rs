@@ -11,8 +11,9 @@ use crate::path::{MAX_PATH_BYTES, PathHash};
 
 /// Names a version: its slot in `VERSIONS`, and how often that slot had been used before.
 ///
-/// Zero names none, because generations begin at one.
-#[repr(transparent)]
+/// Zero names none, because generations begin at one. Aligned to four bytes, so that it fits a
+/// [`Flow`](crate::flow::Flow); in a [`Route`] it stands where eight are written at once.
+#[repr(C, packed(4))]
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]

@@ -20,7 +20,7 @@ use zeroserve_shared::{
 use zeroserve_tui::{
     content::{Rendered, RoutePath, Site},
     demo::{PrivateServer, client::Connection},
-    kernel::{AttachOptions, Live},
+    kernel::{AttachOptions, FlowTable, Live},
     net::{Namespace, PrivateNetwork},
     server::{Change, RouteInfo, RouteName, Server},
 };
@@ -80,6 +80,15 @@ impl Lab {
     /// Name of the interface that the server is attached to.
     pub fn interface(&self) -> &str {
         self.server.network.interface()
+    }
+
+    /// The server's table of flows.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not pinned.
+    pub fn flows(&self) -> Result<FlowTable> {
+        FlowTable::open(&Path::new(PIN_ROOT).join(self.interface()))
     }
 
     /// Publishes a body behind a path that has nothing yet.
@@ -302,11 +311,13 @@ pub fn packets_sent_before(
 pub fn answer_in_vlans(interface: &str, vlans: [u16; 2], addresses: &[Address]) -> Result<()> {
     let pin = Path::new(PIN_ROOT).join(interface).join(ADDRESSES);
     let map = Map::from_map_data(MapData::from_pin(pin)?)?;
-    let mut known = HashMap::<_, [u8; size_of::<Local>()], u8>::try_from(map)?;
-    for address in addresses {
+    let mut known = HashMap::<_, [u8; size_of::<Local>()], u16>::try_from(map)?;
+    for (index, address) in addresses.iter().enumerate() {
         let local = Local { address: *address, vlans: vlans.map(u16::to_be_bytes) };
         let key: [u8; size_of::<Local>()] = zerocopy::transmute!(local);
-        known.insert(key, 0, 0)?;
+        // Those of the console are taken at random: one of these is hardly among them.
+        let [outer, inner] = vlans;
+        known.insert(key, 0xf000 | (outer << 6 ^ inner << 3 ^ index as u16) & 0xfff, 0)?;
     }
     Ok(())
 }

@@ -8,18 +8,20 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use aya::maps::{Array, HashMap, Map, MapData};
+use aya::maps::{Array, Map, MapData};
 use nix::time::{ClockId, clock_gettime};
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::FromBytes;
 use zeroserve_shared::{
-    flow::{Flow, FlowKey},
-    map::{FLOWS, PIN_ROOT, ROUTES, VERSIONS},
+    flow::Flow,
+    map::{PIN_ROOT, ROUTES, VERSIONS},
     route::{FIRST_ROUTE, FixedRoute, Route, VersionId, VersionInfo},
 };
 use zeroserve_tests::require_root;
 use zeroserve_tui::{
     content::{Rendered, RoutePath},
-    kernel::{AttachError, AttachOptions, Live, OpenError, StopError, served_interfaces},
+    kernel::{
+        AttachError, AttachOptions, FlowTable, Live, OpenError, StopError, served_interfaces,
+    },
     net::{Namespace, PrivateNetwork, interfaces},
     server::{Change, ChangeError, RouteName, Server},
 };
@@ -297,21 +299,17 @@ fn a_version_stays_as_long_as_a_flow_names_it() -> Result<()> {
     attached.live.apply(Change::Add(path("/a"), page("first")))?;
     let first = attached.route(FIRST_ROUTE)?.version;
 
-    let map = Map::from_map_data(MapData::from_pin(attached.pins().join(FLOWS))?)?;
-    let mut flows =
-        HashMap::<_, [u8; size_of::<FlowKey>()], [u8; size_of::<Flow>()]>::try_from(map)?;
-    let key = [7; size_of::<FlowKey>()];
+    let mut flows = FlowTable::open(&attached.pins())?;
     let now: Duration = clock_gettime(ClockId::CLOCK_MONOTONIC)?.into();
     let flow = Flow { version: first, touched_ms: now.as_millis() as u32, ..Flow::default() };
-    let bytes: [u8; size_of::<Flow>()] = flow.as_bytes().try_into()?;
-    flows.insert(key, bytes, 0)?;
+    let (place, entry) = flows.insert(flow);
 
     attached.live.apply(Change::Replace(path("/a"), page("second")))?;
     attached.live.apply(Change::Add(path("/b"), page("b")))?;
     assert_eq!(attached.version(first)?.generation, first.generation());
     assert_ne!(attached.version(first)?.stored_bytes(), 0);
 
-    flows.remove(&key)?;
+    flows.remove(place, &entry);
     attached.live.apply(Change::Remove(path("/b")))?;
     assert_eq!(attached.version(first)?.stored_bytes(), 0);
     Ok(())

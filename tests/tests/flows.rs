@@ -1,13 +1,8 @@
 //! The life of a connection, a segment at a time.
 
-use std::path::Path;
-
 use anyhow::Result;
-use aya::maps::{HashMap, Map, MapData};
 use etherparse::TcpHeader;
 use zeroserve_shared::{
-    flow::{Flow, FlowKey},
-    map::{FLOWS, PIN_ROOT},
     reason::{Reason, Verdict},
     refusal::Refusal,
 };
@@ -152,15 +147,10 @@ fn a_request_that_takes_too_long_to_arrive_is_given_up() -> Result<()> {
     let answer = bench.answer(&frame(next.clone(), first))?;
     assert_eq!(answer.flags(), ["ack"]);
     // Half a minute passes: the flow's clock is set back.
-    let pin = Path::new(PIN_ROOT).join(bench.lab.interface()).join(FLOWS);
-    let map = Map::from_map_data(MapData::from_pin(pin)?)?;
-    let mut flows =
-        HashMap::<_, [u8; size_of::<FlowKey>()], [u8; size_of::<Flow>()]>::try_from(map)?;
-    let key = flows.keys().next().expect("a flow")?;
-    let mut flow: Flow = zerocopy::transmute!(flows.get(&key, 0)?);
-    flow.progress_ms = flow.progress_ms.wrapping_sub(30_001);
-    let older: [u8; size_of::<Flow>()] = zerocopy::transmute!(flow);
-    flows.insert(key, older, 0)?;
+    let mut flows = bench.lab.flows()?;
+    let (place, mut entry) = flows.read(1)[0];
+    entry.flow.progress_ms = entry.flow.progress_ms.wrapping_sub(30_001);
+    flows.write(place, entry);
     let answer = bench.answer(&frame(later(&next, 10), rest))?;
     assert!(answer.payload.starts_with(b"HTTP/1.1 408 "), "{}", answer.payload.escape_ascii());
     assert!(answer.flags().contains(&"fin"), "{:?}", answer.flags());

@@ -1,14 +1,9 @@
 //! Routers that say that a segment is too large.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
-use aya::maps::{HashMap, Map, MapData};
 use etherparse::{IpHeaders, IpNumber, TcpHeader};
-use zerocopy::FromBytes;
 use zeroserve_shared::{
-    flow::{Flow, FlowKey},
-    map::{FLOWS, PIN_ROOT},
+    flow::Flow,
     reason::{Reason, Verdict},
 };
 use zeroserve_tests::{
@@ -100,11 +95,8 @@ impl Sending {
 }
 
 fn only_flow(lab: &Lab) -> Result<Flow> {
-    let pin = Path::new(PIN_ROOT).join(lab.interface()).join(FLOWS);
-    let map = Map::from_map_data(MapData::from_pin(pin)?)?;
-    let flows = HashMap::<_, [u8; size_of::<FlowKey>()], [u8; size_of::<Flow>()]>::try_from(map)?;
-    let (_, flow) = flows.iter().next().context("there is no flow")??;
-    Flow::read_from_bytes(&flow).ok().context("a flow of another size")
+    let (_, entry) = lab.flows()?.read(1).pop().context("there is no flow")?;
+    Ok(entry.flow)
 }
 
 /// About the first segment, from a router whose next link takes packets of 1400 bytes.

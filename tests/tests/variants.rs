@@ -4,13 +4,13 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use aya::maps::{Array, HashMap, Map, MapData};
+use aya::maps::{Array, Map, MapData};
 use nix::time::{ClockId, clock_gettime};
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::FromBytes;
 use zeroserve_shared::{
     config::{Config, HOSTS},
-    flow::{Flow, FlowKey},
-    map::{CONFIG, FLOWS, PIN_ROOT, ROUTES, VERSIONS},
+    flow::Flow,
+    map::{CONFIG, PIN_ROOT, ROUTES, VERSIONS},
     route::{Encoding, FIRST_ROUTE, NOT_MODIFIED, PARTIAL, Route, VersionId, VersionInfo},
 };
 use zeroserve_tests::Lab;
@@ -110,18 +110,14 @@ fn a_variant_that_a_flow_names_stays_and_the_others_go() -> Result<()> {
     let mut lab = Lab::new()?;
     lab.live.apply(Change::Add("/a".parse()?, text("first ")))?;
     let first = all(&lab)?;
-    let pin = Path::new(PIN_ROOT).join(lab.interface()).join(FLOWS);
-    let map = Map::from_map_data(MapData::from_pin(pin)?)?;
-    let mut flows =
-        HashMap::<_, [u8; size_of::<FlowKey>()], [u8; size_of::<Flow>()]>::try_from(map)?;
+    let mut flows = lab.flows()?;
     let now: Duration = clock_gettime(ClockId::CLOCK_MONOTONIC)?.into();
     let flow = Flow { version: first[1], touched_ms: now.as_millis() as u32, ..Flow::default() };
-    let bytes: [u8; size_of::<Flow>()] = flow.as_bytes().try_into()?;
-    flows.insert([7; size_of::<FlowKey>()], bytes, 0)?;
+    let (place, entry) = flows.insert(flow);
 
     lab.live.apply(Change::Replace("/a".parse()?, text("second ")))?;
     assert_eq!(stored(&lab, &first)?, [false, true, false, false]);
-    flows.remove(&[7; size_of::<FlowKey>()])?;
+    flows.remove(place, &entry);
     lab.live.apply(Change::Replace("/a".parse()?, text("third ")))?;
     assert_eq!(stored(&lab, &first)?, [false; 4]);
     Ok(())

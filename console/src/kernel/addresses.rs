@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use aya::maps::{HashMap, MapData};
 use zeroserve_shared::{
     config::{Local, mapped},
@@ -13,7 +13,7 @@ use super::maps::Raw;
 use crate::net::interfaces::Interface;
 
 /// The map of addresses.
-pub(super) type Addresses = HashMap<MapData, Raw<Local>, u8>;
+pub(super) type Addresses = HashMap<MapData, Raw<Local>, u16>;
 
 /// The addresses of an interface and of the VLANs on it, with up to two tags.
 pub(super) fn locals(all: &[Interface], index: u32) -> Vec<Local> {
@@ -50,19 +50,34 @@ fn vlans(all: &[Interface], interface: &Interface, index: u32) -> Option<[[u8; 2
 /// missing that is in both.
 pub(super) fn write(map: &mut Addresses, wanted: &[Local]) -> anyhow::Result<()> {
     let known = read(map)?;
-    for local in known.iter().filter(|local| !wanted.contains(local)) {
+    for (local, _) in known.iter().filter(|(local, _)| !wanted.contains(local)) {
         map.remove(&Raw(*local)).context("cannot remove from the map ADDRESSES")?;
     }
-    for local in wanted.iter().filter(|local| !known.contains(local)) {
-        map.insert(Raw(*local), 0, 0).context("cannot write the map ADDRESSES")?;
+    let mut numbers: Vec<_> = known.iter().map(|(_, number)| *number).collect();
+    for local in wanted.iter().filter(|local| !known.iter().any(|(known, _)| known == *local)) {
+        let number = unused(&numbers)?;
+        map.insert(Raw(*local), number, 0).context("cannot write the map ADDRESSES")?;
+        numbers.push(number);
     }
     Ok(())
 }
 
-/// What the map says.
-pub(super) fn read(map: &Addresses) -> anyhow::Result<Vec<Local>> {
-    let locals: Result<Vec<_>, _> = map.keys().map(|key| key.map(|Raw(local)| local)).collect();
-    locals.context("cannot read the map ADDRESSES")
+/// A number that no address has. It is taken at random, so that hardly ever a flow is left of an address that
+/// had it before.
+fn unused(numbers: &[u16]) -> anyhow::Result<u16> {
+    loop {
+        let number =
+            getrandom::u32().map_err(|error| anyhow!("no random numbers: {error}"))? as u16;
+        if number != 0 && !numbers.contains(&number) {
+            return Ok(number);
+        }
+    }
+}
+
+/// What the map says: addresses, and the number of each.
+pub(super) fn read(map: &Addresses) -> anyhow::Result<Vec<(Local, u16)>> {
+    let all = map.iter().map(|entry| entry.map(|(Raw(local), number)| (local, number)));
+    all.collect::<Result<_, _>>().context("cannot read the map ADDRESSES")
 }
 
 #[cfg(test)]

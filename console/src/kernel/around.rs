@@ -58,7 +58,6 @@ impl Live {
         let run_time = run_time.and_then(|(_, program)| program.run_time().ok().flatten());
         self.program = program;
         let flow_capacity = self.identity.flow_capacity;
-        let flows = self.maps.flow_table.read(flow_capacity as usize).ok();
         let waiting = self.ledger.as_ref().map_or(0, |ledger| ledger.retired.len());
         let pen = self.pen.as_mut().and_then(Pen::take);
         let pen_trouble = self.pen.as_ref().and_then(Pen::trouble);
@@ -69,8 +68,7 @@ impl Live {
             nic: watched.as_ref().map(nic_counters).unwrap_or_default(),
             stack: watched.as_ref().map(|_| stack_counters()).unwrap_or_default(),
             listener: watched.is_some().then(|| self.listener()).flatten(),
-            flows: flows
-                .map(|(keys, _)| Usage { used: keys.len() as u32, capacity: flow_capacity }),
+            flows: Some(Usage { used: self.maps.flows.used() as u32, capacity: flow_capacity }),
             versions: Some(Usage {
                 used: (self.view.served() + waiting) as u32,
                 capacity: self.maps.version_table.capacity()?,
@@ -117,11 +115,10 @@ impl Live {
 
     /// The flows there are, but no more than `limit` of them.
     pub(super) fn read_flows(&self, limit: usize) -> anyhow::Result<Flows> {
-        let (keys, flows) = self.maps.flow_table.read(limit + 1)?;
-        let is_cut = keys.len() > limit;
+        let read = self.maps.read_flows(limit + 1)?;
+        let is_cut = read.len() > limit;
         let now = clock::monotonic();
-        let all = keys.iter().zip(&flows).take(limit);
-        let flows = all.map(|(key, flow)| flow_info(key, flow, now)).collect();
+        let flows = read.iter().take(limit).map(|(key, flow)| flow_info(key, flow, now)).collect();
         Ok(Flows { taken: now, flows, is_cut })
     }
 }
@@ -233,7 +230,7 @@ fn flow_info(key: &FlowKey, flow: &Flow, now: Duration) -> FlowInfo {
         },
         delivered_to: flow.send_unacknowledged,
         requests: flow.requests,
-        repairs: flow.repairs,
+        repairs: flow.repairs.into(),
         // A packet that came while this was read is newer than the clock.
         quiet: Duration::from_millis(if quiet_ms > u32::MAX / 2 { 0 } else { quiet_ms.into() }),
     }

@@ -14,6 +14,7 @@ use aya::{
 use zeroserve_shared::{
     bypass::Bypass,
     config::{ABI, Address, Config, Local, OnMiss},
+    flow::WAYS,
     map::{DEFAULT_FLOWS, DEFAULT_ROUTES, EGRESS_PROGRAM, FANOUTS, LINK, XDP_PROGRAM},
     route::{FIRST_ROUTE, FixedRoute},
 };
@@ -191,7 +192,7 @@ pub(super) fn attach(options: &AttachOptions) -> Result<Live, AttachError> {
         Err(NewFolderError::Other(error)) => return Err(error.into()),
     };
     let routes = options.max_routes.saturating_add(FIRST_ROUTE);
-    let mut ebpf = object::load(Sizes { routes, flows: options.max_flows }, function.ok())?;
+    let mut ebpf = object::load(Sizes { routes, flow_sets: flow_sets(options) }, function.ok())?;
     pin_maps(&ebpf, &folder)?;
     fill_maps(options, on_miss, &interface, &locals, &folder)?;
     aim_fanouts(&mut ebpf, interface.index)?;
@@ -283,6 +284,7 @@ fn fill_maps(
     let config = Config {
         cookie_key: random_key()?,
         path_key: random_key()?,
+        flow_key: random_key()?,
         attached_unix_s: clock::unix_s(SystemTime::now()),
         tai_minus_utc_s: clock::tai_minus_utc_s(),
         abi: ABI,
@@ -293,8 +295,8 @@ fn fill_maps(
         flags: 0,
         on_miss: on_miss as u32,
         bypass: Bypass::default(),
-        clock_start_ms: random_key()?[0] as u32,
-        reserved: 0,
+        clock_start_ms: random_key::<1>()?[0] as u32,
+        flow_sets: flow_sets(options),
     };
     maps.config.set(0, Raw(config), 0).context("cannot write the map CONFIG")?;
     addresses::write(&mut maps.addresses, locals)?;
@@ -306,9 +308,17 @@ fn fill_maps(
     publisher.commit()
 }
 
-fn random_key() -> anyhow::Result<[u64; 2]> {
-    let word = || getrandom::u64().map_err(|error| anyhow!("no random numbers: {error}"));
-    Ok([word()?, word()?])
+fn random_key<const WORDS: usize>() -> anyhow::Result<[u64; WORDS]> {
+    let mut key = [0; WORDS];
+    for word in &mut key {
+        *word = getrandom::u64().map_err(|error| anyhow!("no random numbers: {error}"))?;
+    }
+    Ok(key)
+}
+
+/// In how many sets the flows are kept.
+fn flow_sets(options: &AttachOptions) -> u32 {
+    options.max_flows.div_ceil(WAYS as u32).max(1)
 }
 
 /// Points every slot of every fan-out at the interface itself, with the egress program before it.

@@ -35,10 +35,10 @@ pub(super) fn identify(
     config: &Config,
     maps: &Maps,
 ) -> anyhow::Result<Identity> {
-    let flow_capacity = maps.flow_table.capacity()?;
+    let flow_capacity = maps.flows.capacity() as u32;
     let mut addresses: Vec<_> = addresses::read(&maps.addresses)?
         .into_iter()
-        .map(|local| Ipv6Addr::from(local.address).to_canonical())
+        .map(|(local, _)| Ipv6Addr::from(local.address).to_canonical())
         .collect();
     addresses.sort();
     addresses.dedup();

@@ -15,7 +15,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use zeroserve_shared::{
     config::Config,
     counters::{Counters, RouteHits},
-    flow::{Flow, FlowKey},
+    flow::{Entry, Flow, FlowKey},
     map,
     miss::Miss,
     observe::{Observe, Observed, Record},
@@ -24,7 +24,11 @@ use zeroserve_shared::{
     route::{Detail, Route, VersionInfo},
 };
 
-use super::{addresses::Addresses, sys::Table};
+use super::{
+    addresses::{self, Addresses},
+    flows::FlowTable,
+    sys::Table,
+};
 
 /// Name of the pin of a map that only consoles use: one number that rises with every change of
 /// the routes, by which each console sees what another one did.
@@ -57,8 +61,7 @@ pub(super) struct Maps {
     pub(super) config: Array<MapData, Raw<Config>>,
     pub(super) addresses: Addresses,
     pub(super) counters: PerCpuArray<MapData, Raw<Counters>>,
-    pub(super) flows: HashMap<MapData, Raw<FlowKey>, Raw<Flow>>,
-    pub(super) flow_table: Table<FlowKey, Flow>,
+    pub(super) flows: FlowTable,
     pub(super) paths: HashMap<MapData, Raw<PathHash>, u32>,
     pub(super) path_table: Table<PathHash, u32>,
     pub(super) routes: Array<MapData, Raw<Route>>,
@@ -90,8 +93,7 @@ impl Maps {
             config: typed(&pin(map::CONFIG))?,
             addresses: typed(&pin(map::ADDRESSES))?,
             counters: typed(&pin(map::COUNTERS))?,
-            flows: typed(&pin(map::FLOWS))?,
-            flow_table: Table::open(&pin(map::FLOWS))?,
+            flows: FlowTable::open(folder)?,
             paths: typed(&pin(map::PATHS))?,
             path_table: Table::open(&pin(map::PATHS))?,
             routes: typed(&pin(map::ROUTES))?,
@@ -123,6 +125,27 @@ impl Maps {
     /// What the console told the programs when it attached them.
     pub(super) fn config(&self) -> anyhow::Result<Config> {
         Ok(self.config.get(&0, 0).context("cannot read the map CONFIG")?.0)
+    }
+
+    /// The first `limit` flows, and whose each is. Of one that is with an address that is not ours any
+    /// more it is not known which that was.
+    pub(super) fn read_flows(&self, limit: usize) -> anyhow::Result<Vec<(FlowKey, Flow)>> {
+        let locals = addresses::read(&self.addresses)?;
+        let local_port = self.config()?.port.to_be_bytes();
+        let keyed = |Entry { peer, flow }| {
+            let local = locals.iter().find(|(_, number)| *number == u16::from_le_bytes(peer.local));
+            let (address, vlans) =
+                local.map_or(([0; 16], [[0; 2]; 2]), |(local, _)| (local.address, local.vlans));
+            let key = FlowKey {
+                remote: peer.address,
+                local: address,
+                remote_port: peer.port,
+                local_port,
+                vlans,
+            };
+            (key, flow)
+        };
+        Ok(self.flows.read(limit).into_iter().map(|(_, entry)| keyed(entry)).collect())
     }
 
     /// Puts responses into slots, all of one class.

@@ -40,7 +40,7 @@ impl Live {
         ensure!(is_here, "{interface} is in another network namespace; run this in that one");
         let locals = addresses::read(&self.maps.addresses)?.into_iter();
         let mut addresses: Vec<IpAddr> = locals
-            .map(|local| Ipv6Addr::from(local.address).to_canonical())
+            .map(|(local, _)| Ipv6Addr::from(local.address).to_canonical())
             .filter(|address| match address {
                 IpAddr::V4(_) => true,
                 // Without its scope it names nobody.

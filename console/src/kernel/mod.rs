@@ -8,6 +8,7 @@
 //! | `capabilities` | what this process may do |
 //! | `clock` | the clocks that the kernel side reads too |
 //! | `detail` | what is remembered of a version for people |
+//! | `flows` | the table of flows, as memory |
 //! | `generator` | the load generator's program and its maps |
 //! | `handoff` | the handoff program: whether this kernel can have it, and attaching it |
 //! | `identity` | what a server is, and which interface carries it |
@@ -31,6 +32,7 @@ mod attach;
 mod capabilities;
 mod clock;
 mod detail;
+mod flows;
 mod generator;
 mod handoff;
 mod identity;
@@ -51,6 +53,7 @@ mod sys;
 pub use absence::{OpenError, StopError};
 pub use attach::{AttachError, AttachOptions};
 pub use capabilities::NotPermitted;
+pub use flows::{FlowTable, Place};
 pub use generator::Generator;
 pub use handoff::{MissChoice, Missing};
 pub use live::Live;

@@ -4,7 +4,7 @@ use anyhow::Context;
 use aya::{Ebpf, EbpfLoader};
 use zerocopy::IntoBytes;
 use zeroserve_shared::map::{
-    DETAILS, FLOWS, HITS, LARGE, MEDIUM, PATHS, ROUTES, SMALL, VERSIONS, VERSIONS_PER_ROUTE,
+    DETAILS, FLOWS, HITS, LARGE, MEDIUM, PATHS, ROUTES, SMALL, TAGS, VERSIONS, VERSIONS_PER_ROUTE,
 };
 
 use super::handoff;
@@ -18,8 +18,8 @@ pub(super) static OBJECT: &[u8] =
 pub(super) struct Sizes {
     /// Routes, fixed ones included.
     pub(super) routes: u32,
-    /// Flows.
-    pub(super) flows: u32,
+    /// Sets of flows.
+    pub(super) flow_sets: u32,
 }
 
 /// Creates the maps in the kernel. The programs are loaded by whoever attaches them; the handoff
@@ -34,7 +34,9 @@ pub(super) fn load(sizes: Sizes, function: Option<u32>) -> anyhow::Result<Ebpf> 
     }
     let versions = sizes.routes * VERSIONS_PER_ROUTE;
     let mut loader = EbpfLoader::new();
-    loader.map_max_entries(FLOWS, sizes.flows);
+    for name in [FLOWS, TAGS] {
+        loader.map_max_entries(name, sizes.flow_sets);
+    }
     for name in [PATHS, ROUTES, HITS] {
         loader.map_max_entries(name, sizes.routes);
     }

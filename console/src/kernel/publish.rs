@@ -303,7 +303,7 @@ impl<'a> Publisher<'a> {
             return Ok(());
         }
         self.maps.wait_for_programs()?;
-        let in_flight = self.versions_in_flight()?;
+        let in_flight = self.versions_in_flight();
         let (kept, freed): (Vec<_>, Vec<_>) =
             self.ledger.retired.iter().partition(|retired| in_flight.contains(&retired.version));
         self.ledger.retired = kept;
@@ -340,20 +340,18 @@ impl<'a> Publisher<'a> {
     }
 
     /// The versions that live flows name. Dead flows are removed.
-    fn versions_in_flight(&mut self) -> anyhow::Result<HashSet<VersionId>> {
+    fn versions_in_flight(&mut self) -> HashSet<VersionId> {
         let now_ms = clock::monotonic().as_millis() as u32;
-        let (keys, flows) =
-            self.maps.flow_table.read(usize::MAX).context("cannot read the flows")?;
         let mut in_flight = HashSet::new();
-        for (key, flow) in keys.iter().zip(flows) {
-            if is_dead(&flow, now_ms) {
-                // The kernel side may have removed it first.
-                let _ = self.maps.flows.remove(&Raw(*key));
-            } else if !flow.version.is_none() {
-                in_flight.insert(flow.version);
+        for (place, entry) in self.maps.flows.read(usize::MAX) {
+            let version = entry.flow.version;
+            if is_dead(&entry.flow, now_ms) {
+                self.maps.flows.remove(place, &entry);
+            } else if !version.is_none() {
+                in_flight.insert(version);
             }
         }
-        Ok(in_flight)
+        in_flight
     }
 
     fn free_route(&mut self) -> Result<u32, ChangeError> {

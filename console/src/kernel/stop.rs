@@ -130,11 +130,10 @@ impl Live {
             // Each time, because a command that was opening the server may have written it back.
             self.set_draining()?;
             let round = Instant::now();
-            let (keys, flows) =
-                self.maps.flow_table.read(usize::MAX).context("cannot read the flows")?;
+            let flows = self.maps.read_flows(usize::MAX)?;
             let now_ms = clock::monotonic().as_millis() as u32;
             let mut open = 0;
-            for (key, flow) in keys.iter().zip(&flows) {
+            for (key, flow) in &flows {
                 open += usize::from(is_open(key, flow, now_ms, closer.as_mut())?);
             }
             let is_over = open == 0 || began.elapsed() >= patience || signals.signal().is_some();
@@ -232,13 +231,12 @@ fn keep_alive(key: &FlowKey, flow: &Flow) -> anyhow::Result<Vec<u8>> {
         (IpAddr::V4(remote), IpAddr::V4(local)) => link.ipv4(remote.octets(), local.octets(), 64),
         _ => link.ipv6(key.remote, key.local, 64),
     };
-    let window = flow.peer_window >> (flow.window_shift & 0xf);
     let segment = network
         .tcp(
             u16::from_be_bytes(key.remote_port),
             u16::from_be_bytes(key.local_port),
             flow.receive_next.wrapping_sub(1),
-            u16::try_from(window).unwrap_or(u16::MAX),
+            flow.unscaled_window,
         )
         .ack(flow.send_unacknowledged);
     let mut frame = Vec::with_capacity(segment.size(0));
@@ -264,7 +262,7 @@ mod tests {
         let flow = Flow {
             receive_next: 0x0102_0304,
             send_unacknowledged: 0x0506_0708,
-            peer_window: 0x0102 << 7,
+            unscaled_window: 0x0102,
             window_shift: 7,
             ..Flow::default()
         };

@@ -21,7 +21,7 @@ pub fn acknowledge(flow: &mut Flow, arrival: &Arrival) -> u32 {
     if newly < 0 {
         return 0;
     }
-    flow.peer_window = arrival.window;
+    flow.set_peer_window(arrival.window);
     if newly == 0 {
         if arrival.repeats {
             time_out(flow, arrival.now_ms);

@@ -13,7 +13,7 @@ use crate::{
 #[inline(always)]
 pub fn plan_at_once(flow: &mut Flow, work: &mut Work) -> bool {
     let bytes = flow.response_bytes;
-    let fits = bytes <= u32::from(flow.mss) && bytes <= flow.peer_window;
+    let fits = bytes <= u32::from(flow.mss) && bytes <= flow.peer_window();
     let is_fresh = flow.send_next == flow.response_start
         && flow.send_unacknowledged == flow.response_start
         && work.arrival.block_count == 0;
@@ -53,7 +53,7 @@ mod tests {
                 send_unacknowledged: next,
                 receive_next: next.wrapping_add(request_bytes),
                 acknowledged: next,
-                peer_window,
+                unscaled_window: peer_window as u16,
                 ..Flow::default()
             };
             begin(&mut flow, response_bytes, 0);

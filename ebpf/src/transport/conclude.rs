@@ -179,12 +179,12 @@ pub(super) fn acknowledge_request(flow: &mut Flow, plan: &mut Plan) {
         }
         return;
     }
-    let early = distance(flow.receive_next, flow.request_start) - 2;
+    let early = distance(flow.receive_next, flow.request_start()) - 2;
     if early < 0 || flow.response_bytes == 0 {
         return;
     }
     let part = early as u64 * delivered as u64 / flow.response_bytes as u64;
-    let acknowledged = flow.request_start.wrapping_add(1 + part as u32);
+    let acknowledged = flow.request_start().wrapping_add(1 + part as u32);
     flow.acknowledged = later(flow.acknowledged, acknowledged);
 }
 

@@ -98,7 +98,8 @@ mod tests {
         let mut flow = Flow {
             version: VersionId::new(1, 1),
             mss: MSS,
-            peer_window: MAX_WINDOW_BYTES,
+            unscaled_window: (MAX_WINDOW_BYTES >> 7) as u16,
+            window_shift: 7,
             window: 100 * u32::from(MSS),
             slow_start_threshold: 100 * u32::from(MSS),
             shortest_ticks,
@@ -114,7 +115,7 @@ mod tests {
         let mut work = Work {
             arrival: Arrival {
                 acknowledgment: flow.send_unacknowledged,
-                window: flow.peer_window,
+                window: flow.peer_window(),
                 crowd,
                 ..Arrival::default()
             },

@@ -157,7 +157,7 @@ pub struct Arrival {
 pub fn begin(flow: &mut Flow, response_bytes: u32, now_ms: u32) {
     flow.response_start = flow.send_next;
     flow.response_bytes = response_bytes;
-    flow.request_start = flow.acknowledged;
+    flow.start_request();
     flow.recovery_end = flow.send_next;
     flow.repaired_to = flow.send_next;
     flow.oldest_sent = flow.send_next;

@@ -285,7 +285,7 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
     }
     flow.repaired_to = later(flow.repaired_to, cursor);
     work.plan.repairs = work.plan.segments;
-    flow.repairs = flow.repairs.wrapping_add(work.plan.repairs);
+    flow.repairs = flow.repairs.saturating_add(work.plan.repairs as u16);
     if work.marks {
         // What is sent from now on comes after all repairs up to here.
         flow.oldest_sent = flow.send_next;
@@ -308,7 +308,7 @@ pub fn repair(flow: &mut Flow, work: &mut Work) {
 fn is_astray(flow: &Flow, sequence: u32) -> bool {
     let mss = u32::from(flow.mss);
     let is_last = distance(response_end(flow), sequence) <= mss as i32;
-    mss != 0 && flow.peer_window >= mss && !is_last && !offset(flow, sequence).is_multiple_of(mss)
+    mss != 0 && flow.peer_window() >= mss && !is_last && !offset(flow, sequence).is_multiple_of(mss)
 }
 
 /// Sends as much of a hole again as budget and burst allow, and says how many bytes that is.
@@ -360,7 +360,7 @@ fn complete_segment(flow: &mut Flow, work: &mut Work) {
     }
     let rest = mss - start % mss;
     let in_flight = flow.send_next.wrapping_sub(flow.send_unacknowledged);
-    let room = flow.peer_window.saturating_sub(in_flight);
+    let room = flow.peer_window().saturating_sub(in_flight);
     let bytes = if rest < room { rest } else { room };
     if bytes == 0 || in_flight > 0 && (bytes < rest || work.budget < rest) {
         return;
@@ -379,7 +379,7 @@ fn send_new(flow: &mut Flow, work: &mut Work) -> bool {
     if waiting <= 0 || in_flight < 0 || !work.plan.has_room() {
         return false;
     }
-    let room = flow.peer_window.saturating_sub(in_flight as u32);
+    let room = flow.peer_window().saturating_sub(in_flight as u32);
     let allowed = if room < work.budget { room } else { work.budget };
     // One place is left for a spare.
     let places = MAX_BURST_SEGMENTS - 1 - work.plan.segments;

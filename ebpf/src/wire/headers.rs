@@ -14,6 +14,7 @@ use core::ptr::{from_mut, from_ref};
 
 use crate::{
     bounds::opaque,
+    checksum,
     wire::{
         ethernet::{self, ETHERNET_BYTES, Link, LinkAddresses, MAX_LINK_BYTES, TAG_BYTES},
         ipv4::{self, Ipv4},
@@ -95,6 +96,12 @@ impl Headers {
     #[inline(always)]
     pub const fn all_bytes(&self) -> u32 {
         self.bytes.wrapping_add(self.option_bytes as u32)
+    }
+
+    /// Where TCP's checksum stands in the frame.
+    #[inline(always)]
+    pub const fn checksum_offset(&self) -> u32 {
+        self.bytes.wrapping_sub(4)
     }
 
     /// How many bytes a frame has whose headers are of this kind.
@@ -244,15 +251,23 @@ impl Headers {
     /// sum of both.
     #[inline(always)]
     pub fn finish(&mut self, sequence: u32, options_bytes: u16, payload_bytes: u16, rest_sum: u64) {
-        let mut rest_sum = rest_sum;
+        let sum = self.prepare(sequence, options_bytes, payload_bytes);
+        self.tcp.set_checksum(checksum::complement(sum + rest_sum));
+    }
+
+    /// Fills in the same but for TCP's checksum, which is left zero, and returns the sum of all that it is of
+    /// but what follows the headers.
+    #[inline(always)]
+    pub fn prepare(&mut self, sequence: u32, options_bytes: u16, payload_bytes: u16) -> u64 {
+        let mut sum = 0;
         let header_bytes = size_of::<Tcp>() as u16 + self.option_bytes + options_bytes;
         let tcp_bytes = header_bytes + payload_bytes;
         if self.option_bytes != 0 {
-            rest_sum += options::sum(&self.timestamps);
+            sum += options::sum(&self.timestamps);
         }
         self.tcp.set_sequence(sequence);
         self.tcp.set_header_bytes(header_bytes);
-        let pseudo = if self.is_ipv6() {
+        sum += if self.is_ipv6() {
             self.ipv6_mut().set_payload_bytes(tcp_bytes);
             self.ipv6().pseudo_sum(tcp_bytes)
         } else {
@@ -261,7 +276,8 @@ impl Headers {
             ipv4.set_checksum();
             ipv4.pseudo_sum(tcp_bytes)
         };
-        self.tcp.set_checksum(pseudo + rest_sum);
+        self.tcp.set_checksum([0; 2]);
+        sum + self.tcp.sum()
     }
 }
 

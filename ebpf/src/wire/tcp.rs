@@ -115,12 +115,16 @@ impl Tcp {
         self.destination = destination;
     }
 
-    /// Sets the checksum; `other_sum` is that of the pseudo-header, the options and the payload.
+    /// Sets the checksum.
     #[inline(always)]
-    pub fn set_checksum(&mut self, other_sum: u64) {
-        self.checksum = [0; 2];
+    pub const fn set_checksum(&mut self, checksum: [u8; 2]) {
+        self.checksum = checksum;
+    }
+
+    /// The sum of the header, without options.
+    #[inline(always)]
+    pub fn sum(&self) -> u64 {
         // SAFETY: the struct is 20 plain bytes without padding, so it can be read as such.
-        let bytes = unsafe { &*core::ptr::from_ref(self).cast::<[u8; 20]>() };
-        self.checksum = checksum::complement(checksum::sum(bytes) + other_sum);
+        checksum::sum(unsafe { &*core::ptr::from_ref(self).cast::<[u8; 20]>() })
     }
 }

@@ -6,13 +6,14 @@ use zeroserve_ebpf::{
     request::{self, Asked, RequestScan},
     select::{self, Selection},
     transport::{self, CLOSE, SAYS_CLOSE},
+    words,
 };
 use zeroserve_shared::{
     config::HOSTS,
     flow::Flow,
     path::PathHash,
     refusal::Refusal,
-    route::{FixedRoute, MAX_VARIANTS, VersionInfo},
+    route::{FixedRoute, MAX_VARIANTS, Route, VersionId, VersionInfo},
 };
 
 use crate::xdp::{
@@ -101,7 +102,7 @@ fn find_fixed(ingress: &mut Ingress<'_>, flow: &mut Flow, fixed: u32) -> bool {
         return false;
     };
     flow.route = fixed;
-    flow.version = route.version;
+    flow.version = version_of(route);
     let Some(info) = burst::version_info(flow.version) else {
         return false;
     };
@@ -179,6 +180,13 @@ fn prepare(ingress: &mut Ingress<'_>, flow: &mut Flow) -> bool {
     true
 }
 
+/// The version that a route serves now.
+#[inline(always)]
+fn version_of(route: &Route) -> VersionId {
+    // SAFETY: a version is a word, which is written as one, so it must be read as one.
+    VersionId(unsafe { words::load((&raw const route.version).cast()) })
+}
+
 /// Looks a path up.
 #[inline(always)]
 fn look_up(ingress: &mut Ingress<'_>, flow: &mut Flow, path: PathHash) -> bool {
@@ -197,7 +205,7 @@ fn take_route(ingress: &mut Ingress<'_>, flow: &mut Flow, index: u32, path: Path
     let Some(route) = ROUTES.get(flow.route) else {
         return false;
     };
-    flow.version = route.version;
+    flow.version = version_of(route);
     ingress.scratch.born_unix_s = route.born_unix_s;
     ingress.scratch.expires_ns = route.expires_ns;
     route.path == path && !flow.version.is_none()

@@ -186,8 +186,9 @@ fn recall_board(scratch: &mut Scratch) {
 fn in_place(ingress: &mut Ingress<'_>) -> bool {
     let range = ingress.scratch.carrier.descriptor.ranges[0];
     let packet = ingress.packet;
-    packet.resize(ingress.scratch.carrier.headers.all_bytes() + (range.end - range.start))
-        && slice::write(packet, range, ingress.scratch)
+    slice::write_headers(packet, range, ingress.scratch)
+        && packet.resize(ingress.scratch.carrier.headers.all_bytes() + (range.end - range.start))
+        && slice::write_payload(packet, range, ingress.scratch)
 }
 
 /// Sends the segments as clones: the carrier, cut down to its headers, goes through the smallest

@@ -29,13 +29,14 @@ pub(super) struct Tick {
 }
 
 impl Tick {
-    /// Brings it up to date. The number of the tick is a word in memory, so the clocks are asked by
-    /// the first packet after it only.
+    /// Brings it up to date, and says whether it is another tick than before. Its number is a word in memory,
+    /// so the clocks are asked by the first packet after it only.
     #[inline(always)]
-    pub(super) fn update(&mut self, tai_minus_utc_s: i64) {
+    pub(super) fn update(&mut self, tai_minus_utc_s: i64) -> bool {
         // SAFETY: the helper takes no arguments and always succeeds.
         let number = unsafe { bpf_jiffies64() };
-        if self.number != number {
+        let is_another = self.number != number;
+        if is_another {
             self.number = number;
             let now_ns = coarse_ns();
             self.now_ms = (now_ns / NS_PER_MS) as u32;
@@ -43,6 +44,7 @@ impl Tick {
             self.unix_s = unix_s(tai_minus_utc_s);
             self.boot_ns = boot_ns();
         }
+        is_another
     }
 }
 

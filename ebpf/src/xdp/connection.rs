@@ -18,8 +18,8 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{flow::Flow, reason::Reason, route::VersionId};
 
 use crate::xdp::{
-    backlog, burst, exchange, front,
-    maps::{FLOWS, HITS},
+    backlog, burst, exchange, flows, front,
+    maps::HITS,
     reply::{self, reply_bare},
     scratch::{Scratch, Segment},
     stage::{Ending, Ingress, run_on},
@@ -97,10 +97,10 @@ fn handle(ingress: &mut Ingress<'_>, flow: &mut Flow) -> Ending {
     if is_sending(flow) { continue_sending(ingress, flow) } else { listen(ingress, flow) }
 }
 
-/// Takes the flow out of the map.
+/// Takes the flow out of the table.
 #[inline(always)]
 pub(super) fn remove(ingress: &mut Ingress<'_>) {
-    if FLOWS.remove(&ingress.scratch.segment.key).is_ok() {
+    if flows::remove(&mut ingress.scratch.segment) {
         ingress.counters.flows_removed += 1;
     }
 }

@@ -53,8 +53,8 @@ pub(super) fn count(ingress: &mut Ingress<'_>, flow: &mut Flow) {
         crowd.flows = 0;
         crowd.at_ms = now_ms;
     }
-    if flow.counted_ms != now_ms && crowds(flow) {
-        flow.counted_ms = now_ms;
+    if flow.counted_ms != now_ms as u16 && crowds(flow) {
+        flow.counted_ms = now_ms as u16;
         crowd.flows += 1;
     }
     let (flows, before) = (crowd.flows, crowd.before / PARTS);

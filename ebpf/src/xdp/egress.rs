@@ -72,7 +72,9 @@ fn depart(packet: Packet, counters: &mut Counters) -> Egress {
     if !packet.extend_front(-scratch.carrier.front_bytes()) || !packet.resize(bytes) {
         return Egress::NoTailroom;
     }
-    if !slice::write(packet, range, scratch) {
+    if !slice::write_headers(packet, range, scratch)
+        || !slice::write_payload(packet, range, scratch)
+    {
         return Egress::SliceMissing;
     }
     counters.packets_out += 1;

@@ -13,8 +13,8 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{flow::Flow, reason::Reason, refusal::Refusal};
 
 use crate::xdp::{
-    answer, backlog, burst, connection, front,
-    maps::{FLOWS, REQUESTS, SCRATCH},
+    answer, backlog, burst, connection, flows, front,
+    maps::{REQUESTS, SCRATCH},
     memo, observe,
     reply::reply_bare,
     scratch::BUFFER_BYTES,
@@ -39,13 +39,10 @@ pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
     let scratch = &mut *ingress.scratch;
     scratch.flow.touched_ms = scratch.tick.now_ms;
     scratch.flow.progress_ms = scratch.tick.now_ms;
-    if FLOWS.insert(&scratch.segment.key, &scratch.flow, 0).is_err() {
-        return Ending::of(Reason::FlowTableFull);
-    }
-    ingress.counters.flows_created += 1;
-    let Some(flow) = FLOWS.get_ptr_mut(&scratch.segment.key) else {
+    let Some(flow) = flows::insert() else {
         return Ending::of(Reason::FlowTableFull);
     };
+    ingress.counters.flows_created += 1;
     Ending(zeroserve_respond(ingress.context, flow, read_bytes))
 }
 

@@ -34,9 +34,10 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    clock,
-    maps::{CONFIG, COUNTERS, FLOWS, SCRATCH},
+    clock, flows,
+    maps::{CONFIG, COUNTERS, SCRATCH},
     packet::read_least_headers,
+    scratch::{Scratch, Segment},
     sockets::{self, LISTENING},
 };
 
@@ -100,7 +101,12 @@ fn hand_off(packet: *mut __sk_buff) -> Option<i32> {
     key.remote_port = headers.tcp.source();
     key.local_port = headers.tcp.destination();
     key.vlans = [[0; 2]; 2];
-    let flow = FLOWS.get_ptr_mut(&*key)?;
+    if scratch.tick.update(config.tai_minus_utc_s) {
+        scratch.locals.forget();
+    }
+    flows::zeroserve_find_flow();
+    let flow = flows::found(&scratch.segment)?;
+    let Scratch { headers, segment: Segment { key, .. }, .. } = scratch;
     // SAFETY: the element stays valid for this call.
     let flow = unsafe { &mut *flow };
     if !handoff::is_unseated(flow) {

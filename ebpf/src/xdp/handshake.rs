@@ -115,7 +115,7 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
         flow.acknowledged = segment.sequence;
         flow.send_unacknowledged = segment.acknowledgment;
         flow.send_next = segment.acknowledgment;
-        flow.peer_window = u32::from(segment.window) << (window_shift & 0xf);
+        flow.unscaled_window = segment.window;
         flow.slow_start_threshold = SLOW_START_SEGMENTS * u32::from(mss);
         flow.mss = mss;
         flow.window_shift = window_shift;

@@ -15,14 +15,11 @@ use zeroserve_ebpf::{
     },
     words,
 };
-use zeroserve_shared::{
-    config::Local,
-    reason::{Reason, Verdict},
-};
+use zeroserve_shared::reason::{Reason, Verdict};
 
 use crate::xdp::{
-    burst, connection, front, handshake,
-    maps::{ADDRESSES, COUNTERS, FLOWS},
+    burst, connection, flows, front, handshake,
+    maps::COUNTERS,
     observe,
     packet::Packet,
     path_mtu,
@@ -239,17 +236,18 @@ fn read_segment(segment: &mut Segment, headers: &Headers, frame_bytes: u32) -> b
 /// Decides who handles a segment for our port.
 #[inline(always)]
 fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
-    ingress.scratch.tick.update(ingress.config.tai_minus_utc_s);
+    update_tick(ingress);
     let flags = ingress.scratch.segment.flags;
+    flows::zeroserve_find_flow();
     match flags & (SYN | ACK | FIN | RST) {
         SYN => {
-            if !is_local(ingress) {
+            if !is_ours(ingress) {
                 return Ending::of(Reason::NotLocal);
             }
             if ingress.config.hands_off() && front::known_at_once(ingress) == Known::Connection {
                 return Ending::of(Reason::HandedOff);
             }
-            if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
+            if let Some(flow) = flows::found(&ingress.scratch.segment) {
                 if front::is_handed_off(flow) {
                     // The kernel does not have it any more, as was just seen.
                     connection::remove(ingress);
@@ -271,7 +269,7 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
         flags if flags & (ACK | RST) == 0 => return Ending::of(Reason::FlagsInvalid),
         _ => {}
     }
-    if let Some(flow) = FLOWS.get_ptr_mut(&ingress.scratch.segment.key) {
+    if let Some(flow) = flows::found(&ingress.scratch.segment) {
         if front::is_handed_off(flow) {
             let ending = front::pass(ingress, flow);
             if ending != Ending::OURS {
@@ -292,7 +290,7 @@ fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
         }
         return Ending(connection::zeroserve_refuse(ingress.context, flow, admission as u32));
     }
-    if flags & RST != 0 || !is_local(ingress) {
+    if flags & RST != 0 || !is_ours(ingress) {
         return Ending::of(Reason::UnknownConnection);
     }
     Ending(handshake::zeroserve_resume(ingress.context))
@@ -311,10 +309,14 @@ fn begin(ingress: &mut Ingress<'_>) -> Ending {
 /// Whether the segment is for an address of this interface, in the VLAN it came through. To a
 /// whole group of stations TCP does not answer (RFC 9293 section 3.9.2.3), whatever the address.
 #[inline(always)]
-fn is_local(ingress: &mut Ingress<'_>) -> bool {
-    let key = &ingress.scratch.segment.key;
-    let local = Local { address: key.local, vlans: key.vlans };
-    // SAFETY: the value is never read, so it does not matter if its element is reused.
-    let is_known = unsafe { ADDRESSES.get(&local) }.is_some();
-    is_known && !ingress.scratch.headers.is_to_group()
+fn is_ours(ingress: &mut Ingress<'_>) -> bool {
+    !ingress.scratch.segment.is_elsewhere() && !ingress.scratch.headers.is_to_group()
+}
+
+/// Brings the time up to date, and with each tick what is known of our addresses.
+#[inline(always)]
+pub(super) fn update_tick(ingress: &mut Ingress<'_>) {
+    if ingress.scratch.tick.update(ingress.config.tai_minus_utc_s) {
+        ingress.scratch.locals.forget();
+    }
 }

@@ -1,14 +1,14 @@
 //! The maps. What they hold, and why, is in `zeroserve_shared::map`.
 
 use aya_ebpf::{
-    bindings::{BPF_F_INNER_MAP, BPF_F_NO_PREALLOC},
+    bindings::{BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     btf_maps::{Array, ArrayOfMaps, DevMap, HashMap, LruHashMap, PerCpuArray},
     macros::btf_map,
 };
 use zeroserve_shared::{
     config::{Config, Local},
     counters::{Counters, RouteHits},
-    flow::{Flow, FlowKey},
+    flow::{FlowKey, FlowSet, WAYS},
     map::{
         DEFAULT_FLOWS, DEFAULT_ROUTES, LOSSY_FLOWS, MAX_ADDRESSES, MEMO_COUNT, MISSED_PATHS,
         READING_FLOWS, VERSIONS_PER_ROUTE, WAITING_FLOWS,
@@ -33,10 +33,14 @@ use crate::xdp::{
 };
 
 const ROUTE_COUNT: usize = DEFAULT_ROUTES as usize;
+const SET_COUNT: usize = DEFAULT_FLOWS as usize / WAYS;
 const VERSION_COUNT: usize = (DEFAULT_ROUTES * VERSIONS_PER_ROUTE) as usize;
 
 /// Inner arrays of one map-in-map may differ in length only with this flag (Linux 5.10).
 const INNER: usize = BPF_F_INNER_MAP as usize;
+
+/// User space reads these from its memory (Linux 5.5).
+const MAPPED: usize = BPF_F_MMAPABLE as usize;
 
 /// A block as the map's definition has it: plain words. Linux 6.1 takes an inner map that was
 /// created without type information for unlike one whose elements are a struct.
@@ -50,13 +54,16 @@ type LargeWords = Words<{ size_of::<LargeBlock>() / 8 }>;
 pub(super) static CONFIG: Array<Config, 1> = Array::new();
 
 #[btf_map]
-pub(super) static ADDRESSES: HashMap<Local, u8, { MAX_ADDRESSES as usize }> = HashMap::new();
+pub(super) static ADDRESSES: HashMap<Local, u16, { MAX_ADDRESSES as usize }> = HashMap::new();
 
 #[btf_map]
 pub(super) static COUNTERS: PerCpuArray<Counters, 1> = PerCpuArray::new();
 
 #[btf_map]
-pub(super) static FLOWS: LruHashMap<FlowKey, Flow, { DEFAULT_FLOWS as usize }> = LruHashMap::new();
+pub(super) static FLOWS: Array<FlowSet, SET_COUNT, MAPPED> = Array::new();
+
+#[btf_map]
+pub(super) static TAGS: Array<u64, SET_COUNT, MAPPED> = Array::new();
 
 /// Requests of which only a part has come.
 #[btf_map]

@@ -11,6 +11,7 @@
 //! | [`handshake`] | SYN cookies out and back |
 //! | [`early`] | segments before the first request |
 //! | [`path_mtu`] | routers that say that a segment is too large |
+//! | [`flows`] | the table of flows: where each is |
 //! | [`connection`] | segments of a flow |
 //! | [`backlog`] | requests that wait for their turn |
 //! | [`exchange`] | reading a request, and having it answered |
@@ -40,6 +41,7 @@ mod crowd;
 mod early;
 mod egress;
 mod exchange;
+mod flows;
 mod front;
 mod handoff;
 mod handshake;

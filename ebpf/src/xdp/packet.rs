@@ -243,6 +243,23 @@ impl Packet {
         true
     }
 
+    /// Writes two bytes into the frame.
+    #[inline(always)]
+    pub(super) fn write_pair(self, offset: u32, pair: [u8; 2]) -> bool {
+        let offset = opaque(offset.into());
+        if offset >= MOST_OFFSET {
+            return false;
+        }
+        let (data, data_end) = self.ends();
+        let to = data + offset as usize;
+        if to + 2 > data_end {
+            return false;
+        }
+        // SAFETY: both bytes lie in the frame; headers begin at an even address.
+        unsafe { *(to as *mut u16) = u16::from_ne_bytes(pair) };
+        true
+    }
+
     /// Copies a value into the frame.
     #[inline(always)]
     pub(super) fn write<T: Copy>(self, offset: u32, value: &T) -> bool {
@@ -294,7 +311,7 @@ fn copy_headers<const BYTES: usize>(ends: (usize, usize), headers: &mut Headers)
         return false;
     };
     // SAFETY: the packet has so many bytes, and so have the headers.
-    unsafe { words::copy::<BYTES>(packet, headers.tail_of::<BYTES>()) };
+    unsafe { words::copy_to_end::<BYTES>(packet, headers.tail_of::<BYTES>()) };
     true
 }
 

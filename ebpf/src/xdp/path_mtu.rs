@@ -16,9 +16,7 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{config::mapped, flow::Flow, reason::Reason};
 
 use crate::xdp::{
-    burst, front,
-    maps::FLOWS,
-    reply,
+    burst, flows, front, ingress, reply,
     stage::{Ending, Ingress, run},
 };
 
@@ -35,7 +33,9 @@ pub(super) extern "C" fn zeroserve_narrow(context: *mut xdp_md) -> u32 {
         let key = &mut ingress.scratch.segment.key;
         key.local_port = tcp.source;
         key.remote_port = tcp.destination;
-        let Some(flow) = FLOWS.get_ptr_mut(&*key) else {
+        ingress::update_tick(ingress);
+        flows::zeroserve_find_flow();
+        let Some(flow) = flows::found(&ingress.scratch.segment) else {
             // The kernel has connections, too.
             return Ending::of(Reason::NotTcp);
         };
@@ -116,7 +116,6 @@ fn take(ingress: &mut Ingress<'_>, flow: &mut Flow, quoted: &Quoted) -> Ending {
     }
     // Nothing is known of the client but what the flow knows.
     ingress.scratch.segment.options_bytes = 0;
-    ingress.scratch.tick.update(ingress.config.tai_minus_utc_s);
     reply::agree_in(ingress, flow);
     let mss = if flow.client_clock != 0 { mss.saturating_sub(TIMESTAMPS_BYTES) } else { mss };
     // Never wider: a burst brings such a message for each of its segments.
@@ -132,7 +131,7 @@ fn take(ingress: &mut Ingress<'_>, flow: &mut Flow, quoted: &Quoted) -> Ending {
     scratch.headers.tcp.set_ports(quoted.tcp.destination, quoted.tcp.source);
     let arrival = &mut scratch.work.arrival;
     arrival.acknowledgment = flow.send_unacknowledged;
-    arrival.window = flow.peer_window;
+    arrival.window = flow.peer_window();
     arrival.now_ms = scratch.tick.now_ms;
     arrival.repeats = false;
     arrival.block_count = 0;

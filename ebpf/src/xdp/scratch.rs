@@ -13,6 +13,7 @@ use zeroserve_ebpf::{
     },
 };
 use zeroserve_shared::{
+    config::Local,
     flow::{Flow, FlowKey},
     miss::Miss,
     path::PathHash,
@@ -52,6 +53,8 @@ pub(super) struct Scratch {
     pub(super) request: RequestScan,
     /// A flow that is about to be created.
     pub(super) flow: Flow,
+    /// The sum of the headers last written.
+    pub(super) header_sum: u64,
     /// The moving part last written out.
     pub(super) moving: MovingText,
     /// What the last partial response said of itself.
@@ -88,6 +91,8 @@ pub(super) struct Scratch {
     pub(super) reserved: u32,
     /// When the packet came.
     pub(super) tick: Tick,
+    /// Which of our addresses packets were for lately.
+    pub(super) locals: Locals,
     /// A path that misses are to be counted of.
     pub(super) miss: Miss,
     /// Its key.
@@ -98,12 +103,43 @@ pub(super) struct Scratch {
     pub(super) buffer: Window,
 }
 
+/// What was asked for last of the map of addresses, by the version of IP.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct Locals {
+    pub(super) ipv4: KnownLocal,
+    pub(super) ipv6: KnownLocal,
+}
+
+impl Locals {
+    /// Forgets them.
+    #[inline(always)]
+    pub(super) fn forget(&mut self) {
+        self.ipv4.number = 0;
+        self.ipv6.number = 0;
+    }
+}
+
+/// One of our addresses, and its number; zero if nothing is known.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct KnownLocal {
+    pub(super) local: Local,
+    pub(super) number: u32,
+}
+
 /// A received TCP segment for our port.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Segment {
     /// Its connection.
     pub(super) key: FlowKey,
+    /// What it is found by, see [`flows`](crate::xdp::flows).
+    pub(super) hash: u64,
+    /// Where its flow is.
+    pub(super) place: u32,
+    /// The client's port and, above it, the number of our address; that is zero if it is not ours.
+    pub(super) rest: u32,
     /// Sequence number of its first byte.
     pub(super) sequence: u32,
     /// Its acknowledgment number.
@@ -127,6 +163,12 @@ impl Segment {
     #[inline(always)]
     pub(super) fn payload_end(&self) -> u32 {
         self.sequence.wrapping_add(self.payload_bytes)
+    }
+
+    /// Whether it is for no address of ours.
+    #[inline(always)]
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.rest >> 16 == 0
     }
 
     /// Whether a flag is set.

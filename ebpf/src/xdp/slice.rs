@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use zeroserve_ebpf::{
     bounds::opaque,
-    checksum::{difference, shifted},
+    checksum::{complement, difference, shifted},
     descriptor::{Descriptor, Range},
     moving::{self, AGES, MovingText, TEXT_BYTES, Text},
     wire::tcp::ACK,
@@ -25,21 +25,31 @@ use crate::xdp::{
     scratch::Scratch,
 };
 
-/// Fills a frame of the right size with one segment of the response that the carrier describes.
+/// Writes the headers of one segment of the response that the carrier describes, and notes their sum.
+///
+/// This comes before anything else is written, the room for the payload included: headers are put together
+/// in pieces and written in words, so they are read only once all that was written before is in the cache,
+/// and the frame's memory may be in that of another CPU.
 #[inline(always)]
-pub(super) fn write(packet: Packet, range: Range, scratch: &mut Scratch) -> bool {
+pub(super) fn write_headers(packet: Packet, range: Range, scratch: &mut Scratch) -> bool {
+    let Carrier { descriptor, headers } = &mut scratch.carrier;
+    headers.tcp.set_flags(ACK | burst::flags_at(descriptor, range));
+    let sequence = descriptor.response_start.wrapping_add(range.start);
+    scratch.header_sum = headers.prepare(sequence, 0, (range.end - range.start) as u16);
+    packet.write_headers(headers)
+}
+
+/// Fills a frame of the right size that has its headers with the payload, and sets the checksum.
+#[inline(always)]
+pub(super) fn write_payload(packet: Packet, range: Range, scratch: &mut Scratch) -> bool {
     let Some(stored_sum) = write_stored(packet, &scratch.carrier, range) else {
         return false;
     };
     let Some(text_sum) = write_texts(packet, range, scratch) else {
         return false;
     };
-    let Carrier { descriptor, headers } = &mut scratch.carrier;
-    headers.tcp.set_flags(ACK | burst::flags_at(descriptor, range));
-    let sequence = descriptor.response_start.wrapping_add(range.start);
-    let payload_bytes = (range.end - range.start) as u16;
-    headers.finish(sequence, 0, payload_bytes, stored_sum + text_sum);
-    packet.write_headers(headers)
+    let checksum = complement(scratch.header_sum + stored_sum + text_sum);
+    packet.write_pair(scratch.carrier.headers.checksum_offset(), checksum)
 }
 
 /// Copies what is stored of the payload behind the headers and returns its sum.

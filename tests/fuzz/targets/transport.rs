@@ -35,6 +35,9 @@ const MOST_EVENTS: u32 = 200;
 /// A client's window that holds everything.
 const WIDE: u32 = 1 << 20;
 
+/// By what windows are scaled, so that a wide one has a number.
+const WIDE_SHIFT: u8 = 5;
+
 /// Both ends of a connection.
 struct World {
     flow: Flow,
@@ -83,7 +86,8 @@ impl World {
             send_unacknowledged: first,
             acknowledged: first,
             receive_next: first.wrapping_add(input.int_in_range(1..=2000)?),
-            peer_window: window,
+            unscaled_window: (window >> WIDE_SHIFT) as u16,
+            window_shift: WIDE_SHIFT,
             slow_start_threshold: 64 * u32::from(mss),
             mss,
             flags: if input.arbitrary()? { CLOSE } else { 0 },

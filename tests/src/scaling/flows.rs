@@ -13,7 +13,7 @@ use crate::{
 
 /// How many flows are many.
 pub const FLOWS: u32 = 1 << 20;
-/// The LRU list takes flows away from one CPU that others could still use.
+/// So that no set is full, see `zeroserve_ebpf::table`.
 const ROOM: u32 = 2 * FLOWS;
 
 /// Where frames have what tells flows apart, and what the server numbers.

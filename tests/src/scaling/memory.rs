@@ -8,8 +8,8 @@ use std::{
 use anyhow::{Context, Result};
 use aya::maps::{Array, Map, MapData, MapInfo};
 use zeroserve_shared::{
-    flow::{Flow, FlowKey},
-    map::{FLOWS, LARGE, MEDIUM, PIN_ROOT, SMALL},
+    flow::{Flow, Peer},
+    map::{FLOWS, LARGE, MEDIUM, PIN_ROOT, SMALL, TAGS},
 };
 use zeroserve_tui::{content::Rendered, kernel::AttachOptions};
 
@@ -33,10 +33,13 @@ pub struct OfFlow {
 /// Where the map cannot be looked at.
 pub fn of_flow() -> Result<OfFlow> {
     let lab = Lab::new()?;
-    let map = MapInfo::from_pin(format!("{PIN_ROOT}/{}/{FLOWS}", lab.interface()))?;
-    let room = f64::from(AttachOptions::DEFAULT_FLOWS);
-    let kernel = bytes_of(&map)? as f64 / room;
-    Ok(OfFlow { value: size_of::<Flow>(), key: size_of::<FlowKey>(), kernel })
+    let mut bytes = 0;
+    for name in [FLOWS, TAGS] {
+        let map = MapInfo::from_pin(format!("{PIN_ROOT}/{}/{name}", lab.interface()))?;
+        bytes += bytes_of(&map)?;
+    }
+    let kernel = bytes as f64 / f64::from(AttachOptions::DEFAULT_FLOWS);
+    Ok(OfFlow { value: size_of::<Flow>(), key: size_of::<Peer>(), kernel })
 }
 
 /// Bytes of the kernel for each byte that is served, of bodies of one length.

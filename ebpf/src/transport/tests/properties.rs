@@ -81,7 +81,7 @@ fn judge(before: &Flow, flow: &Flow, work: &Work) {
     assert!(ranges.len() <= MAX_RANGES);
     assert_eq!(segments(&ranges) + work.plan.repeats, work.plan.segments);
     assert!(work.plan.segments <= MAX_BURST_SEGMENTS && work.plan.repairs <= work.plan.segments);
-    assert_eq!(flow.repairs.wrapping_sub(before.repairs), work.plan.repairs);
+    assert_eq!(u32::from(flow.repairs - before.repairs), work.plan.repairs);
     assert!(ranges.iter().all(|range| range.end <= flow.response_bytes), "{:?}", work.plan);
     let mut spares = work.plan.spares - work.plan.repeats;
     while spares > 0 {
@@ -119,7 +119,8 @@ proptest! {
             send_unacknowledged: first,
             acknowledged: first,
             receive_next: first.wrapping_add(request_bytes),
-            peer_window: window,
+            unscaled_window: (window >> 1) as u16,
+            window_shift: 1,
             slow_start_threshold: 64 * u32::from(mss),
             mss,
             flags: if flags { super::CLOSE } else { 0 },

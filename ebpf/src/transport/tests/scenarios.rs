@@ -362,7 +362,7 @@ fn what_only_makes_a_client_answer_leaves_its_timer_running() {
     let mut flow = Flow {
         mss: MSS,
         receive_next: REQUEST_BYTES,
-        peer_window: window,
+        unscaled_window: RECEIVE_WINDOW,
         flags: BACKLOG,
         ..Flow::default()
     };

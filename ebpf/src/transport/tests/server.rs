@@ -58,7 +58,7 @@ impl Server {
             acknowledged: theirs,
             send_unacknowledged: mine,
             send_next: mine,
-            peer_window: window,
+            unscaled_window: (window >> window_shift) as u16,
             slow_start_threshold: SLOW_START_SEGMENTS * u32::from(MSS),
             mss: MSS,
             window_shift,
