@@ -94,11 +94,23 @@ fn the_report_names_routes_totals_and_verdicts() -> Result<()> {
     Ok(())
 }
 
+/// What a report calls odd about this server, and how bad it is. `stale-pin` is always about other
+/// interfaces, whose servers a run that was killed may have left behind.
+fn odd_here(report: &Value) -> Result<Vec<(&str, &str)>> {
+    let issues = report["issues"].as_array().context("the report has no issues")?;
+    let pairs = issues.iter().map(|issue| {
+        issue["name"].as_str().zip(issue["severity"].as_str()).context("an issue without a name")
+    });
+    let mut pairs = pairs.collect::<Result<Vec<_>>>()?;
+    pairs.retain(|(name, _)| *name != "stale-pin");
+    Ok(pairs)
+}
+
 #[test]
 fn what_is_odd_about_the_interface_is_said_when_serving_begins_and_in_reports() -> Result<()> {
     let mut host = serving()?;
     let status = host.json(&["status", "IFACE"])?;
-    assert_eq!(status["issues"], serde_json::json!([]));
+    assert_eq!(odd_here(&status)?, []);
     // From now on the far end takes no frames.
     host.network.veth.pass_through = None;
     let output = host.run(&["serve", "IFACE", "--root", "DIR"])?;
@@ -107,8 +119,7 @@ fn what_is_odd_about_the_interface_is_said_when_serving_begins_and_in_reports() 
     assert!(notes.contains("fault: peer-without-napi: The far end of"), "{notes}");
     for command in [&["status", "IFACE"][..], &["serve", "IFACE", "--root", "DIR"]] {
         let document = host.json(command)?;
-        assert_eq!(document["issues"][0]["name"], "peer-without-napi");
-        assert_eq!(document["issues"][0]["severity"], "fault");
+        assert_eq!(odd_here(&document)?, [("peer-without-napi", "fault")]);
     }
     let report = String::from_utf8(host.run(&["status", "IFACE"])?.stdout)?;
     assert!(report.contains("peer-without-napi (fault)"), "{report}");
