@@ -5,7 +5,7 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
@@ -44,6 +44,9 @@ use crate::{
 
 /// How often versions that transfers in flight still need are looked at again.
 const RECLAIM_EVERY: Duration = Duration::from_secs(5);
+/// How long what is published with other things waits for them. The kernel takes some 20 ms for each
+/// batch, which it spends waiting.
+const STAGED_FOR: Duration = Duration::from_millis(200);
 
 /// A running server. Dropping it leaves the server running.
 pub struct Live {
@@ -166,6 +169,7 @@ impl Live {
     ) -> Result<Published, ChangeError> {
         self.change(|publisher| {
             let mut published = Published::default();
+            let mut committed: Option<Instant> = None;
             for (path, rendered) in files {
                 progress(&path);
                 match rendered {
@@ -178,6 +182,11 @@ impl Live {
                             continue;
                         }
                         publisher.put(&name, &rendered)?;
+                        // The first is served at once. Compressing takes longer than anything else.
+                        if committed.is_none_or(|last| last.elapsed() > STAGED_FOR) {
+                            publisher.commit()?;
+                            committed = Some(Instant::now());
+                        }
                         *(if replaces { &mut published.replaced } else { &mut published.added }) +=
                             1;
                     }
