@@ -3,9 +3,10 @@
 use std::{
     os::fd::{AsFd, AsRawFd},
     path::Path,
+    thread,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use aya::{
     Pod,
     maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray},
@@ -148,15 +149,26 @@ impl Maps {
         Ok(self.flows.read(limit).into_iter().map(|(_, entry)| keyed(entry)).collect())
     }
 
-    /// Puts responses into slots, all of one class.
+    /// Puts responses into slots. The kernel waits for running programs at each of the three maps;
+    /// a thread for each waits for the same ones.
     pub(super) fn store(
         &mut self,
-        class: StorageClass,
-        responses: &[(u32, &Storage)],
+        responses: &[(StorageClass, u32, &Storage)],
     ) -> anyhow::Result<()> {
-        let slots: Vec<u32> = responses.iter().map(|(slot, _)| *slot).collect();
-        let fds: Vec<u32> = responses.iter().map(|(_, storage)| storage.fd()).collect();
-        self.storage[class as usize].write(&slots, &fds).context("cannot store responses")
+        let store = |table: &mut Table<u32, u32>, index| {
+            let of_class = responses.iter().filter(|(class, ..)| *class as usize == index);
+            let (slots, fds): (Vec<_>, Vec<_>) =
+                of_class.map(|(_, slot, storage)| (*slot, storage.fd())).unzip();
+            table.write(&slots, &fds)
+        };
+        let all = thread::scope(|scope| {
+            let tables = self.storage.iter_mut().enumerate();
+            let storing = tables.map(|(index, table)| scope.spawn(move || store(table, index)));
+            let storing: Vec<_> = storing.collect();
+            storing.into_iter().map(thread::ScopedJoinHandle::join).collect::<Result<Vec<_>, _>>()
+        });
+        let all = all.map_err(|_| anyhow!("storing responses panicked"))?;
+        all.into_iter().collect::<Result<(), _>>().context("cannot store responses")
     }
 
     /// Reads back the first so many bytes of the response in a slot.

@@ -245,11 +245,8 @@ impl<'a> Publisher<'a> {
             self.maps.details.insert(slot, Raw(*new.detail), 0).context("cannot write details")?;
             self.ledger.versions[slot as usize] = new.info;
         }
-        for class in [StorageClass::Small, StorageClass::Medium, StorageClass::Large] {
-            let of_class = versions().filter(|new| new.class == class);
-            let responses: Vec<_> = of_class.map(|new| (new.id.slot(), &new.storage)).collect();
-            self.maps.store(class, &responses)?;
-        }
+        let responses = versions().map(|new| (new.class, new.id.slot(), &new.storage));
+        self.maps.store(&responses.collect::<Vec<_>>())?;
         for new in &staged {
             self.serve(new)?;
         }
