@@ -15,7 +15,9 @@ use zeroserve_shared::{
     bypass::Bypass,
     config::{ABI, Address, Config, Local, OnMiss},
     flow::WAYS,
-    map::{DEFAULT_FLOWS, DEFAULT_ROUTES, EGRESS_PROGRAM, FANOUTS, LINK, XDP_PROGRAM},
+    map::{
+        DEFAULT_FLOWS, DEFAULT_ROUTES, EGRESS_PROGRAM, FANOUTS, HANDOFF_PROGRAM, LINK, XDP_PROGRAM,
+    },
     route::{FIRST_ROUTE, FixedRoute},
 };
 
@@ -180,9 +182,11 @@ pub enum AttachError {
 /// Attaches a server: nothing, or a whole one.
 pub(super) fn attach(options: &AttachOptions) -> Result<Live, AttachError> {
     let (interface, locals) = check(&options.interface)?;
-    let function = handoff::check(Btf::from_sys_fs().ok().as_ref());
     let addresses: Vec<IpAddr> = locals.iter().map(|local| ip_address(local.address)).collect();
-    let on_miss = handoff::decide(options.on_miss, options.port, &addresses, function.clone())?;
+    let function = handoff::decide(options.on_miss, options.port, &addresses, || {
+        handoff::check(Btf::from_sys_fs().ok().as_ref())
+    })?;
+    let on_miss = if function.is_some() { OnMiss::HandOff } else { OnMiss::Refuse };
     let folder = match NewFolder::create(&options.interface) {
         Ok(folder) => folder,
         Err(NewFolderError::Exists) => return Err(why_taken(&options.interface)),
@@ -192,18 +196,23 @@ pub(super) fn attach(options: &AttachOptions) -> Result<Live, AttachError> {
         Err(NewFolderError::Other(error)) => return Err(error.into()),
     };
     let routes = options.max_routes.saturating_add(FIRST_ROUTE);
-    let mut ebpf = object::load(Sizes { routes, flow_sets: flow_sets(options) }, function.ok())?;
+    let mut ebpf = object::load(Sizes { routes, flow_sets: flow_sets(options) }, function)?;
     pin_maps(&ebpf, &folder)?;
-    fill_maps(options, on_miss, &interface, &locals, &folder)?;
+    let programs = [XDP_PROGRAM, EGRESS_PROGRAM, HANDOFF_PROGRAM];
+    let programs = if on_miss == OnMiss::HandOff { &programs[..] } else { &programs[..2] };
+    let ledger = object::load_programs(&mut ebpf, programs, || {
+        fill_maps(options, on_miss, &interface, &locals, &folder)
+    })?;
     aim_fanouts(&mut ebpf, interface.index)?;
     if on_miss == OnMiss::HandOff {
         handoff::attach(&mut ebpf, &interface.name, folder.path())?;
     }
     attach_program(&mut ebpf, &interface, &folder)?;
-    let live = Live::open(&options.interface).map_err(|error| match error {
+    let mut live = Live::open(&options.interface).map_err(|error| match error {
         OpenError::Kernel(error) => AttachError::Kernel(error),
         other => AttachError::Kernel(anyhow!(other).context("cannot open what was attached")),
     })?;
+    live.ledger = Some(ledger);
     folder.keep();
     Ok(live)
 }
@@ -272,14 +281,14 @@ fn pin_maps(ebpf: &Ebpf, folder: &NewFolder) -> anyhow::Result<()> {
         .context("cannot pin the revision")
 }
 
-/// Writes everything the programs read before the first packet comes.
+/// Writes everything the programs read before the first packet comes. Returns what is in use then.
 fn fill_maps(
     options: &AttachOptions,
     on_miss: OnMiss,
     interface: &Interface,
     locals: &[Local],
     folder: &NewFolder,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Ledger> {
     let mut maps = Maps::open(folder.path())?;
     let config = Config {
         cookie_key: random_key()?,
@@ -305,7 +314,8 @@ fn fill_maps(
     for route in FixedRoute::ALL {
         publisher.put(&RouteName::Fixed(*route), &Rendered::fixed(*route))?;
     }
-    publisher.commit()
+    publisher.commit()?;
+    Ok(ledger)
 }
 
 fn random_key<const WORDS: usize>() -> anyhow::Result<[u64; WORDS]> {
@@ -323,7 +333,7 @@ fn flow_sets(options: &AttachOptions) -> u32 {
 
 /// Points every slot of every fan-out at the interface itself, with the egress program before it.
 fn aim_fanouts(ebpf: &mut Ebpf, if_index: u32) -> anyhow::Result<()> {
-    let egress = load_program(ebpf, EGRESS_PROGRAM)?;
+    let egress: &mut Xdp = object::program(ebpf, EGRESS_PROGRAM)?.try_into()?;
     let egress = egress.fd().context("the egress program is not loaded")?.try_clone()?;
     for (name, slots) in FANOUTS {
         let map = ebpf.map_mut(name).with_context(|| format!("the object has no map {name}"))?;
@@ -336,20 +346,13 @@ fn aim_fanouts(ebpf: &mut Ebpf, if_index: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn load_program<'a>(ebpf: &'a mut Ebpf, name: &str) -> anyhow::Result<&'a mut Xdp> {
-    let program =
-        ebpf.program_mut(name).with_context(|| format!("the object has no program {name}"))?;
-    let program: &mut Xdp = program.try_into()?;
-    program.load().with_context(|| format!("the kernel refused the program {name}"))?;
-    Ok(program)
-}
-
 fn attach_program(
     ebpf: &mut Ebpf,
     interface: &Interface,
     folder: &NewFolder,
 ) -> Result<(), AttachError> {
-    let program = load_program(ebpf, XDP_PROGRAM)?;
+    let program = object::program(ebpf, XDP_PROGRAM)?;
+    let program: &mut Xdp = program.try_into().map_err(anyhow::Error::from)?;
     let id = program
         .attach_to_if_index(interface.index, XdpMode::Driver)
         .map_err(|error| why_not_attached(interface, error))?;

@@ -17,7 +17,7 @@ use zeroserve_shared::{
     map::{HANDOFF_FUNCTION, HANDOFF_LINK, HANDOFF_PLACEHOLDER, HANDOFF_PROGRAM},
 };
 
-use super::{attach::AttachError, live::Live, maps::Raw, pins::Lock, sys::Link};
+use super::{attach::AttachError, live::Live, maps::Raw, object, pins::Lock, sys::Link};
 use crate::{net::listeners, server::SOMEBODY};
 
 /// What this kernel lacks of what the handoff needs.
@@ -96,21 +96,24 @@ pub enum MissChoice {
     Always(OnMiss),
 }
 
-/// Decides what becomes of requests that are not served here.
+/// Decides whether requests that are not served here are handed off: then the number of the kernel's
+/// function, which `can` finds out. That takes a while, so it is asked only where it matters.
 pub(super) fn decide(
     choice: MissChoice,
     port: u16,
     addresses: &[IpAddr],
-    can: Result<u32, Missing>,
-) -> Result<OnMiss, AttachError> {
+    can: impl FnOnce() -> Result<u32, Missing>,
+) -> Result<Option<u32>, AttachError> {
     if choice == MissChoice::Always(OnMiss::Refuse) {
-        return Ok(OnMiss::Refuse);
+        return Ok(None);
     }
     let listener = listeners::socket(port, addresses).context("cannot see who listens")?;
-    match (choice, listener, can) {
-        (MissChoice::Auto, None, _) => Ok(OnMiss::Refuse),
-        (_, _, Ok(_)) => Ok(OnMiss::HandOff),
-        (_, listener, Err(missing)) => Err(AttachError::NoHandoff {
+    if choice == MissChoice::Auto && listener.is_none() {
+        return Ok(None);
+    }
+    match can() {
+        Ok(function) => Ok(Some(function)),
+        Err(missing) => Err(AttachError::NoHandoff {
             port,
             listener: listener
                 .map(|socket| socket.with_process().process.unwrap_or_else(|| SOMEBODY.into())),
@@ -119,14 +122,9 @@ pub(super) fn decide(
     }
 }
 
-/// Puts the program behind the XDP program of an interface, and pins its link.
+/// Puts the program, which is loaded, behind the XDP program of an interface, and pins its link.
 pub(super) fn attach(ebpf: &mut Ebpf, interface: &str, folder: &Path) -> anyhow::Result<()> {
-    let program = ebpf
-        .program_mut(HANDOFF_PROGRAM)
-        .with_context(|| format!("the object has no program {HANDOFF_PROGRAM}"))?;
-    let program: &mut SchedClassifier = program.try_into()?;
-    let refused = || format!("the kernel refused the program {HANDOFF_PROGRAM}");
-    program.load().with_context(refused)?;
+    let program: &mut SchedClassifier = object::program(ebpf, HANDOFF_PROGRAM)?.try_into()?;
     let order = TcAttachOptions::TcxOrder(LinkOrder::default());
     let id = program
         .attach_with_options(interface, TcAttachType::Ingress, order)
@@ -165,7 +163,6 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::object;
 
     #[test]
     fn a_kernel_without_the_function_is_told_by_name() {
@@ -180,11 +177,11 @@ mod tests {
     #[test]
     fn without_it_nobody_is_handed_off_to_unless_told_so() {
         let none: &[IpAddr] = &[];
-        let decide = |choice| decide(choice, 1, none, Err(Missing::Function));
+        let decide = |choice| decide(choice, 1, none, || Err(Missing::Function));
         let auto = decide(MissChoice::Auto).expect("nobody listens");
-        assert_eq!(auto, OnMiss::Refuse);
+        assert_eq!(auto, None);
         let refuse = decide(MissChoice::Always(OnMiss::Refuse)).expect("nothing is needed");
-        assert_eq!(refuse, OnMiss::Refuse);
+        assert_eq!(refuse, None);
         let error = decide(MissChoice::Always(OnMiss::HandOff)).expect_err("it is missing");
         assert!(error.to_string().contains("--on-miss 404"), "{error}");
     }
