@@ -47,7 +47,7 @@ pub fn conclude(flow: &mut Flow, work: &mut Work) {
 /// - behind an answer of one segment for whose delivery further requests wait its last byte;
 /// - behind the one segment that brings all that is missing the same once more;
 /// - behind repairs with nothing new behind them a probe: a few bytes that the client is known to
-///   have. Its answer (RFC 2883) tells that the repairs have gone by;
+///   have. Its answer (RFC 2883) tells that the repairs have gone by. In a crowd there is none;
 /// - behind the first new data of a round trip a byte that the client is known to have: a client
 ///   that gathers segments, or is busy, would answer all of a window with one acknowledgment, and
 ///   if that were lost, nobody would move;
@@ -81,7 +81,9 @@ fn add_spares(flow: &mut Flow, work: &mut Work) {
         plan.spares = plan.segments - before;
         return;
     }
-    let spare = if !extends {
+    let spare = if !extends && is_crowded {
+        Range::default()
+    } else if !extends {
         flow.flags = flow.flags.wrapping_add(PASS);
         known(delivered, probe_bytes(flow))
     } else if is_end {

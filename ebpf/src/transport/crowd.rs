@@ -7,10 +7,14 @@
 //!
 //! So busy flows share the queue before that happens, see [`crowds`] for who is counted. With
 //! [`FEW_FLOWS`] or less nothing is different, and on longer paths hardly anything.
+//!
+//! Where the queue has overflowed all the same, as it does with the first answers of very many, their clients'
+//! timers run out together. Then each sends its share and nothing else, whatever is thought of its path:
+//! that may be one acknowledgment that was delayed.
 
 use zeroserve_shared::flow::Flow;
 
-use crate::transport::{RECOVERING, Work, congestion::is_tolerant, is_sending};
+use crate::transport::{RECOVERING, TIMED_OUT, Work, congestion::is_tolerant, is_sending};
 
 /// So many flows can all have [`SLOW_START_SEGMENTS`](super::SLOW_START_SEGMENTS) in the smallest queue.
 const FEW_FLOWS: u32 = 4;
@@ -30,16 +34,19 @@ const ANSWERED_SEGMENTS: u32 = 2;
 const BURST_SEGMENTS: u32 = 15;
 
 /// Whether a flow fills the queue with others: it sends more than a segment, and for all that is known
-/// its path is so short that most of what is on its way is in a queue.
+/// its path is so short that most of what is on its way is in a queue, or it has had a timeout.
 #[inline(always)]
 pub const fn crowds(flow: &Flow) -> bool {
-    is_sending(flow) && flow.response_bytes > flow.mss as u32 && !is_tolerant(flow)
+    let is_long = is_tolerant(flow) && flow.flags & TIMED_OUT == 0;
+    is_sending(flow) && flow.response_bytes > flow.mss as u32 && !is_long
 }
 
-/// Whether the flow is one of many in its queue, on a path that is known to be short.
+/// Whether the flow is one of many in its queue, on a path that is known to be short, or after a timeout: then
+/// it was most likely in this queue that all was lost.
 #[inline(always)]
 pub(super) const fn is_crowded(flow: &Flow, work: &Work) -> bool {
-    work.arrival.crowd > FEW_FLOWS && flow.shortest_ticks != 0 && !is_tolerant(flow)
+    let is_short = flow.shortest_ticks != 0 && !is_tolerant(flow);
+    work.arrival.crowd > FEW_FLOWS && (is_short || flow.flags & TIMED_OUT != 0)
 }
 
 /// The congestion window, or the flow's share of the queue if that is less.
@@ -48,18 +55,20 @@ pub(super) const fn share(flow: &Flow, work: &Work) -> u32 {
     if !is_crowded(flow, work) {
         return flow.window;
     }
-    let times = 1 + flow.shortest_ticks as u32 / QUEUE_TICKS;
+    let is_known = flow.flags & TIMED_OUT == 0;
+    let times = if is_known { 1 + flow.shortest_ticks as u32 / QUEUE_TICKS } else { 1 };
     let share = full_burst(QUEUE_SEGMENTS / work.arrival.crowd * times) * flow.mss as u32;
     if share < flow.window { share } else { flow.window }
 }
 
 /// The most segments up to a number that the copies of a carrier are just enough for (see
-/// [`copies`](crate::descriptor::copies)), if one burst can have them; three at least, because a client
-/// may wait with its answer to fewer.
+/// [`copies`](crate::descriptor::copies)), if one burst can have them; two at least, because a client
+/// waits with its answer to one (RFC 5681 section 4.2).
 #[inline(always)]
 const fn full_burst(segments: u32) -> u32 {
     match segments {
-        ..=6 => 3,
+        ..=2 => 2,
+        3..=6 => 3,
         7..=14 => 7,
         15..=30 => 15,
         _ => segments,
@@ -89,7 +98,7 @@ mod tests {
     use zeroserve_shared::route::VersionId;
 
     use super::*;
-    use crate::transport::{Arrival, MAX_WINDOW_BYTES, begin, plan};
+    use crate::transport::{Arrival, MAX_WINDOW_BYTES, acknowledge, begin, plan};
 
     const MSS: u16 = 1448;
 
@@ -140,6 +149,28 @@ mod tests {
         for (crowd, shortest_ticks) in [(0, 1), (FEW_FLOWS, 1), (1000, 0), (1000, 1000)] {
             assert_eq!(sent(&sending(0, shortest_ticks), crowd), 30);
             assert_eq!(sent(&sending(98, shortest_ticks), crowd), 2);
+        }
+    }
+
+    #[test]
+    fn after_a_timeout_a_flow_of_a_crowd_sends_its_share_and_nothing_else_whatever_its_path() {
+        for shortest_ticks in [0, 1, 1000] {
+            for (crowd, expected) in [(FEW_FLOWS, 3), (32, 3), (200, 2)] {
+                let mut flow = sending(10, shortest_ticks);
+                // Without a byte that the client has there would be no probe.
+                flow.send_unacknowledged = flow.send_unacknowledged.wrapping_add(MSS.into());
+                let mut work = Work::default();
+                work.arrival.acknowledgment = flow.send_unacknowledged;
+                work.arrival.window = flow.peer_window();
+                work.arrival.crowd = crowd;
+                work.arrival.repeats = true;
+                work.arrival.now_ms = 5_000;
+                acknowledge(&mut flow, &work.arrival);
+                assert!(crowds(&flow));
+                plan(&mut flow, &mut work);
+                let spares = u32::from(crowd == FEW_FLOWS);
+                assert_eq!((work.plan.segments, work.plan.spares), (expected + spares, spares));
+            }
         }
     }
 

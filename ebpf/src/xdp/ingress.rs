@@ -107,6 +107,7 @@ fn serve(context: *mut xdp_md) -> Ending {
 fn read_headers(ingress: &mut Ingress<'_>) -> Option<Ending> {
     let scratch = &mut *ingress.scratch;
     let headers = &mut scratch.headers;
+    ingress.packet.expect_payload();
     // As those of most frames first. Of any other, the link layer's are then there to be looked at.
     if !ingress.packet.read_least_headers(headers) {
         return Some(Ending(zeroserve_judge_short(ingress.context)));

@@ -153,6 +153,18 @@ impl Packet {
         Some(unsafe { words::load(from as *const u8) })
     }
 
+    /// Has the cache fetch what comes behind the first line of the frame, while that is being read: a request,
+    /// which would be waited for later. There is no instruction for it but to load.
+    #[inline(always)]
+    pub(super) fn expect_payload(self) {
+        let (data, data_end) = self.ends();
+        let place = data + LINE_BYTES;
+        if place + 8 <= data_end {
+            // SAFETY: the word lies in the frame.
+            core::hint::black_box(unsafe { words::load(place as *const u8) });
+        }
+    }
+
     /// Copies the headers out of the frame as if they were IPv4's without tags.
     #[inline(always)]
     pub(super) fn read_least_headers(self, headers: &mut Headers) -> bool {
@@ -329,6 +341,9 @@ pub(super) fn bounded(length: u32, most: u32) -> Option<u64> {
     let less_one = opaque(u64::from(length).wrapping_sub(1));
     (less_one < u64::from(most)).then(|| less_one + 1)
 }
+
+/// Bytes of a line of the cache. Frames mostly begin with one.
+const LINE_BYTES: usize = 64;
 
 /// Most words that are read without a helper.
 const MOST_WORDS: u64 = 32;
