@@ -27,6 +27,24 @@ pub unsafe fn load(from: *const u8) -> u64 {
     u64::from_le(unsafe { from.cast::<u64>().read_unaligned() })
 }
 
+/// Has the cache fetch eight bytes that will be loaded later. There is no instruction for it but to load them,
+/// and nobody waits for what nobody uses.
+///
+/// # Safety
+///
+/// As for [`load`].
+#[inline(always)]
+pub unsafe fn expect(from: *const u8) {
+    #[cfg(target_arch = "bpf")]
+    // SAFETY: as for `load`.
+    unsafe {
+        core::arch::asm!("{0} = *(u64 *)({1} + 0)", out(reg) _, in(reg) from,
+            options(readonly, nostack));
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    let _ = from;
+}
+
 /// Stores eight bytes at any address.
 ///
 /// # Safety

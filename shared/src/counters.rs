@@ -32,7 +32,7 @@ pub struct Counters {
     pub handshakes: u64,
     /// Flows created.
     pub flows_created: u64,
-    /// Flows removed because their connection ended. What the LRU evicts is not seen here.
+    /// Flows removed because their connection ended. What gave way to others is not seen here.
     pub flows_removed: u64,
     /// Requests answered, errors included.
     pub requests: u64,

@@ -24,7 +24,7 @@ pub struct FlowKey {
 const _: () = crate::size_is::<FlowKey, 40>();
 
 /// One TCP connection. Created by its first valid cookie that comes with request bytes, so a
-/// flood of SYNs stores nothing; removed when it closes, or by the LRU.
+/// flood of SYNs stores nothing; removed when it closes, or to make room for another.
 ///
 /// Sequence numbers are in host byte order and wrap. The response in flight is the bytes from
 /// `response_start` on; the send buffer is the version itself.

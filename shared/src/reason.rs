@@ -147,7 +147,7 @@ reasons! {
     HandoffEarly, Drop, Normal, "handoff-early",
         "The packet came before the server behind had taken its connection; the client will send it again.";
     FlowTableFull, Drop, Fault, "flow-table-full",
-        "The kernel refused to store another flow.";
+        "There was no place for another flow.";
     VersionMissing, Drop, Fault, "version-missing",
         "A route or flow names a response that is not in the maps.";
     FrameTooTight, Drop, Fault, "frame-too-tight",

@@ -215,7 +215,7 @@ impl Stage {
 /// Removes what a demo of that process id left behind when it was killed.
 fn sweep(pid: u32) {
     site::sweep(pid);
-    private_server::sweep(NAME, pid);
+    private_server::sweep(pid);
 }
 
 /// Publishes a site and says what must come back.

@@ -136,9 +136,9 @@ pub(crate) fn reason(reason: Reason) -> Advice {
             "Nothing for a few. For many, see what keeps the server busy, or raise its backlog.",
         ),
         Reason::FlowTableFull => (
-            "More connections at the same time than there is memory for, or memory is short.",
-            "See the flows panel for who has them. Start anew with a larger flow table, or free \
-             memory on this machine.",
+            "Many connections began at the same moment on several CPUs, and took each other's places.",
+            "Nothing for a few: their clients ask again. If it goes on, start anew with a larger \
+             flow table.",
         ),
         Reason::VersionMissing => (
             "A flow was quiet for minutes while its file was replaced, or somebody changed the pinned \

@@ -2,7 +2,7 @@
 //! response, and each byte of the body of some.
 
 use aya_ebpf::bindings::xdp_md;
-use zeroserve_ebpf::words;
+use zeroserve_ebpf::{bounds::opaque, words};
 use zeroserve_shared::load::{Connection, Fault, STATUS_BYTES, Target, hash_byte};
 
 use crate::{
@@ -66,8 +66,10 @@ extern "C" fn zeroserve_load_find_head(context: *mut xdp_md, offset: u32, bytes:
     };
     let mut last = 0u32;
     let mut index = 0;
+    // Both bounds are kept apart: made one, it would be compared for equality, from which Linux 6.1 does not
+    // learn that the loop ends.
     while index < BUFFER_BYTES {
-        if index as u32 >= bytes {
+        if opaque(index as u64) >= u64::from(bytes) {
             return 0;
         }
         last = last << 8 | u32::from(buffer[index]);

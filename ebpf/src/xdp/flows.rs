@@ -38,8 +38,8 @@ pub(super) fn found(segment: &Segment) -> Option<*mut Flow> {
     at(segment.place)
 }
 
-/// Looks for the flow of the packet, and notes what it is found by and where it is. Global, like a [`stage`](crate::xdp::stage), because its
-/// caller has no stack left.
+/// Looks for the flow of the packet, and notes what it is found by and where it is. Global, like a
+/// [`stage`](crate::xdp::stage), because its caller has no stack left.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(super) extern "C" fn zeroserve_find_flow() -> u32 {
@@ -78,7 +78,9 @@ fn search_in(set: u32, tag: u8, segment: &Segment) -> u32 {
     let mut ways = Ways::tagged(tags, tag);
     let mut tried = 0;
     while opaque(tried) < WAYS as u64 && !ways.is_empty() {
-        if is_of(entry(entries, ways.first()), segment) {
+        let entry = entry(entries, ways.first());
+        expect(entry);
+        if is_of(entry, segment) {
             return place(set, ways.first());
         }
         ways = ways.others();
@@ -126,6 +128,18 @@ fn entry(set: *mut FlowSet, way: u32) -> *mut Entry {
 fn flow_of(entry: *mut Entry) -> *mut Flow {
     // SAFETY: the callers pass an entry.
     unsafe { &raw mut (*entry).flow }
+}
+
+/// Has the cache fetch the other lines of an entry while its first is waited for: it is most likely the one.
+#[inline(always)]
+fn expect(entry: *mut Entry) {
+    const MIDDLE: usize = 64;
+    const END: usize = ENTRY_BYTES as usize - 8;
+    // SAFETY: both words lie in the entry.
+    unsafe {
+        words::expect(entry.cast::<u8>().add(MIDDLE));
+        words::expect(entry.cast::<u8>().add(END));
+    }
 }
 
 /// Whether an entry is the flow of the packet. What that is found by is read from memory each time: the

@@ -154,14 +154,14 @@ impl Packet {
     }
 
     /// Has the cache fetch what comes behind the first line of the frame, while that is being read: a request,
-    /// which would be waited for later. There is no instruction for it but to load.
+    /// which would be waited for later.
     #[inline(always)]
     pub(super) fn expect_payload(self) {
         let (data, data_end) = self.ends();
         let place = data + LINE_BYTES;
         if place + 8 <= data_end {
             // SAFETY: the word lies in the frame.
-            core::hint::black_box(unsafe { words::load(place as *const u8) });
+            unsafe { words::expect(place as *const u8) };
         }
     }
 
