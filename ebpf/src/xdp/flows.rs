@@ -78,9 +78,7 @@ fn search_in(set: u32, tag: u8, segment: &Segment) -> u32 {
     let mut ways = Ways::tagged(tags, tag);
     let mut tried = 0;
     while opaque(tried) < WAYS as u64 && !ways.is_empty() {
-        let entry = entry(entries, ways.first());
-        expect(entry);
-        if is_of(entry, segment) {
+        if is_of(entry(entries, ways.first()), segment) {
             return place(set, ways.first());
         }
         ways = ways.others();
@@ -128,18 +126,6 @@ fn entry(set: *mut FlowSet, way: u32) -> *mut Entry {
 fn flow_of(entry: *mut Entry) -> *mut Flow {
     // SAFETY: the callers pass an entry.
     unsafe { &raw mut (*entry).flow }
-}
-
-/// Has the cache fetch the other lines of an entry while its first is waited for: it is most likely the one.
-#[inline(always)]
-fn expect(entry: *mut Entry) {
-    const MIDDLE: usize = 64;
-    const END: usize = ENTRY_BYTES as usize - 8;
-    // SAFETY: both words lie in the entry.
-    unsafe {
-        words::expect(entry.cast::<u8>().add(MIDDLE));
-        words::expect(entry.cast::<u8>().add(END));
-    }
 }
 
 /// Whether an entry is the flow of the packet. What that is found by is read from memory each time: the
