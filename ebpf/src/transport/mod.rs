@@ -197,10 +197,17 @@ pub const fn acknowledgment_alone(flow: &Flow) -> u32 {
 
 /// Whether a segment without data, with such a window, asks for what was sent to come again, unless it
 /// acknowledges it: all of the request is acknowledged, so the client has nothing to repeat. It had no
-/// memory for the response, and now it has.
+/// memory for the response, and now it has: its window is wider than it was.
+///
+/// The same window says so only after a silence. Mostly it is how clients answer what they have already, and each
+/// of our extras would bring another three.
 #[inline(always)]
-pub const fn reminds(flow: &Flow, window: u32) -> bool {
-    is_sending(flow) && flow.acknowledged == flow.receive_next && window > 0
+pub const fn reminds(flow: &Flow, window: u32, now_ms: u32) -> bool {
+    let is_quiet = now_ms.wrapping_sub(flow.progress_ms) >= congestion::quiet_ms(flow);
+    is_sending(flow)
+        && flow.acknowledged == flow.receive_next
+        && window > 0
+        && (window > flow.peer_window() || is_quiet)
 }
 
 /// Whether a response is on its way.

@@ -117,7 +117,7 @@ fn take_acknowledgment(ingress: &mut Ingress<'_>, flow: &mut Flow, now_ms: u32) 
     scratch.work.arrival.repeats = if occupies {
         after(flow.receive_next, segment.sequence)
     } else {
-        transport::reminds(flow, scratch.work.arrival.window)
+        transport::reminds(flow, scratch.work.arrival.window, now_ms)
     };
     scratch.work.arrival.block_count = 0;
     let options_bytes = segment.options_bytes;

@@ -218,6 +218,9 @@ impl Client {
             self.taken += 1;
             if self.habits.refused.contains(&(self.taken - 1)) {
                 if self.habits.tells_of_room {
+                    // As Linux: no window at once (`ICSK_ACK_NOMEM`), and then what its reader has made room for.
+                    self.acknowledge();
+                    self.out.last_mut().expect("just sent").window = 0;
                     self.acknowledge();
                 }
                 return;

@@ -104,15 +104,20 @@ impl Server {
         blocks[..up.blocks.len()].copy_from_slice(&up.blocks);
         let window = u32::from(up.window) << self.flow.window_shift;
         let repeats = after(self.flow.receive_next, up.sequence);
+        let now_ms = CLOCK_MS.wrapping_add((now_us / 1000) as u32);
         self.work.arrival = Arrival {
             acknowledgment: up.acknowledgment,
             window,
             blocks,
             block_count: up.blocks.len() as u32,
             now_us: now_us as u32,
-            now_ms: CLOCK_MS.wrapping_add((now_us / 1000) as u32),
+            now_ms,
             crowd: self.crowd,
-            repeats: if up.payload_bytes > 0 { repeats } else { reminds(&self.flow, window) },
+            repeats: if up.payload_bytes > 0 {
+                repeats
+            } else {
+                reminds(&self.flow, window, now_ms)
+            },
         };
         let edge = up.acknowledgment.wrapping_add(self.work.arrival.window);
         if after(edge, self.edge) {
