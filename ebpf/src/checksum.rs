@@ -19,25 +19,38 @@ pub fn sum<const BYTES: usize>(bytes: &[u8; BYTES]) -> u64 {
     sum
 }
 
+/// The sum of words of 16 bits.
+#[inline(always)]
+pub const fn sum_of_pairs<const COUNT: usize>(pairs: [[u8; 2]; COUNT]) -> u64 {
+    let mut sum = 0;
+    let mut at = 0;
+    while at < COUNT {
+        sum += u16::from_ne_bytes(pairs[at]) as u64;
+        at += 1;
+    }
+    sum
+}
+
 /// The checksum of a sum, as it lies in a header.
 #[inline(always)]
 pub const fn complement(sum: u64) -> [u8; 2] {
     (!fold(sum)).to_ne_bytes()
 }
 
-/// The sum of what is in `whole` and not in `part`, both sums that began at the same byte.
+/// The sum of what is in `whole` and not in `part`, both sums that began at the same byte, of
+/// less than 2^32 words.
 #[inline(always)]
 pub const fn difference(whole: u64, part: u64) -> u64 {
-    // Subtracting in one's complement is adding the complement.
-    fold(whole) as u64 + (!fold(part)) as u64
+    // In one's complement that is zero, and more than the part.
+    const ZERO: u64 = 0xffff << 32;
+    whole + (ZERO - part)
 }
 
 /// What a sum becomes when its bytes move by an odd distance: every word has its halves swapped
 /// (RFC 1071 section 2 (B)).
 #[inline(always)]
 pub const fn shifted(sum: u64, by_odd: bool) -> u64 {
-    let folded = fold(sum);
-    (if by_odd { folded.swap_bytes() } else { folded }) as u64
+    if by_odd { fold(sum).swap_bytes() as u64 } else { sum }
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@
 //! multiplied first, because otherwise a segment later in the connection would look exact if both
 //! sides had sent as many bytes.
 
-use zeroserve_shared::flow::FlowKey;
+use zeroserve_shared::{config::Address, flow::FlowKey};
 
-use crate::{siphash, wire::options::Options};
+use crate::{siphash::State, wire::options::Options, words};
 
 /// The MSS values a cookie can carry, ascending. The smallest is Linux's own floor
 /// (`TCP_MIN_MSS`); the others are those of Ethernet, of common tunnels and of the minimum MTU.
@@ -165,38 +165,53 @@ const fn mss(index: u8) -> u16 {
     }
 }
 
-/// Both VLAN identifiers, 12 bits each.
+/// Both VLAN identifiers.
 #[inline(always)]
 fn vlans(flow: &FlowKey) -> u64 {
-    let [outer, inner] = flow.vlans;
-    (u16::from_be_bytes(outer) as u64 & 0xfff) << 12 | u16::from_be_bytes(inner) as u64 & 0xfff
+    let [[a, b], [c, d]] = flow.vlans;
+    u32::from_le_bytes([a, b, c, d]).into()
 }
 
+/// The MAC, over two words in most cases: each takes its time, and a connection needs three MACs. IPv4 needs
+/// one for both addresses, and VLANs have one if there are any; how many there are tells these cases apart.
 #[inline(always)]
 fn mac(key: [u64; 2], flow: &FlowKey, slot: u32, carried: u8) -> u32 {
-    let word = |bytes: &[u8; 16], at: usize| {
-        u64::from_le_bytes([
-            bytes[at],
-            bytes[at + 1],
-            bytes[at + 2],
-            bytes[at + 3],
-            bytes[at + 4],
-            bytes[at + 5],
-            bytes[at + 6],
-            bytes[at + 7],
-        ])
-    };
+    let (remote, local) = (words_of(&flow.remote), words_of(&flow.local));
     let ports = u16::from_le_bytes(flow.remote_port) as u64
         | (u16::from_le_bytes(flow.local_port) as u64) << 16;
-    let words = [
-        word(&flow.remote, 0),
-        word(&flow.remote, 8),
-        word(&flow.local, 0),
-        word(&flow.local, 8),
-        ports | (slot as u64) << 32,
-        carried as u64 | vlans(flow) << 8,
-    ];
-    siphash::hash(key, &words) as u32 & MAC_BITS
+    let mut state = State::new(key);
+    let mut count = 2;
+    if is_mapped(&remote) && is_mapped(&local) {
+        state.block(remote[1] >> 32 | local[1] & 0xffff_ffff_0000_0000);
+    } else {
+        state.block(remote[0]);
+        state.block(remote[1]);
+        state.block(local[0]);
+        state.block(local[1]);
+        count += 3;
+    }
+    // 24 bits of slots are more than a hundred years.
+    state.block(ports | (slot as u64 & 0xff_ffff) << 32 | (carried as u64) << 56);
+    let vlans = vlans(flow);
+    if vlans != 0 {
+        state.block(vlans);
+        count += 1;
+    }
+    state.finish(count) as u32 & MAC_BITS
+}
+
+/// An address as two words.
+#[inline(always)]
+fn words_of(address: &Address) -> [u64; 2] {
+    let address = address.as_ptr();
+    // SAFETY: an address has sixteen bytes.
+    unsafe { [words::load(address), words::load(address.add(8))] }
+}
+
+/// Whether an address is one of IPv4.
+#[inline(always)]
+const fn is_mapped(address: &[u64; 2]) -> bool {
+    address[0] == 0 && address[1] as u32 == 0xffff_0000
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! SipHash-2-4 (Aumasson and Bernstein, 2012), over whole 64-bit words.
 //!
-//! Cookies hash a fixed number of words, so there is no buffering and no tail; the final block is
-//! the length in its top byte, as the reference has it.
+//! Cookies hash whole words, so there is no buffering and no tail; the final block is the length in
+//! its top byte, as the reference has it.
 
 /// The four words of SipHash's state.
-struct State([u64; 4]);
+pub struct State([u64; 4]);
 
 impl State {
+    /// That of a key, before the first word.
     #[inline(always)]
-    const fn new(key: [u64; 2]) -> Self {
+    pub const fn new(key: [u64; 2]) -> Self {
         // "somepseudorandomlygeneratedbytes", from the reference.
         Self([
             key[0] ^ 0x736f_6d65_7073_6575,
@@ -33,36 +34,37 @@ impl State {
         *v2 = v2.rotate_left(32);
     }
 
+    /// Takes a word, as if it were bytes in little-endian order.
     #[inline(always)]
-    const fn block(&mut self, word: u64) {
+    pub const fn block(&mut self, word: u64) {
         self.0[3] ^= word;
         self.round();
         self.round();
         self.0[0] ^= word;
     }
-}
 
-/// The hash of a few words, as if they were bytes in little-endian order.
-#[inline(always)]
-pub const fn hash<const WORDS: usize>(key: [u64; 2], words: &[u64; WORDS]) -> u64 {
-    let mut state = State::new(key);
-    let mut index = 0;
-    while index < WORDS {
-        state.block(words[index]);
-        index += 1;
+    /// The hash of the words it has taken, which must be so many.
+    #[inline(always)]
+    pub const fn finish(mut self, words: u64) -> u64 {
+        self.block((words * 8) << 56);
+        self.0[2] ^= 0xff;
+        self.round();
+        self.round();
+        self.round();
+        self.round();
+        self.0[0] ^ self.0[1] ^ self.0[2] ^ self.0[3]
     }
-    state.block(((WORDS as u64 * 8) & 0xff) << 56);
-    state.0[2] ^= 0xff;
-    state.round();
-    state.round();
-    state.round();
-    state.round();
-    state.0[0] ^ state.0[1] ^ state.0[2] ^ state.0[3]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn hash(key: [u64; 2], words: &[u64]) -> u64 {
+        let mut state = State::new(key);
+        words.iter().for_each(|word| state.block(*word));
+        state.finish(words.len() as u64)
+    }
 
     /// The reference's test vectors (`vectors.h`, `vectors_sip64`): key 00..0f, message 00..n-1.
     #[test]

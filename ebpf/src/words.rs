@@ -1,6 +1,6 @@
 //! Eight bytes at a time, from and to any address.
 
-use zerocopy::FromZeros;
+use zerocopy::{FromZeros, Immutable, IntoBytes};
 use zeroserve_shared::config::Address;
 
 /// Loads eight bytes from any address. The compiler would do so byte by byte, not knowing that
@@ -10,19 +10,7 @@ use zeroserve_shared::config::Address;
 ///
 /// The pointer must be valid for reads of eight bytes.
 #[inline(always)]
-pub unsafe fn load(from: *const u8) -> u64 {
-    #[cfg(target_arch = "bpf")]
-    {
-        let word: u64;
-        // SAFETY: the caller vouches for the pointer. The kernel forbids unaligned access only
-        // where the machine cannot do it fast, and then refuses the program.
-        unsafe {
-            core::arch::asm!("{0} = *(u64 *)({1} + 0)", out(reg) word, in(reg) from,
-                options(readonly, nostack, pure));
-        }
-        word
-    }
-    #[cfg(not(target_arch = "bpf"))]
+pub const unsafe fn load(from: *const u8) -> u64 {
     // SAFETY: the caller vouches for the pointer.
     u64::from_le(unsafe { from.cast::<u64>().read_unaligned() })
 }
@@ -51,17 +39,9 @@ pub unsafe fn expect(from: *const u8) {
 ///
 /// The pointer must be valid for writes of eight bytes.
 #[inline(always)]
-pub unsafe fn store(to: *mut u8, word: u64) {
-    #[cfg(target_arch = "bpf")]
-    // SAFETY: as for `load`.
-    unsafe {
-        core::arch::asm!("*(u64 *)({0} + 0) = {1}", in(reg) to, in(reg) word, options(nostack));
-    }
-    #[cfg(not(target_arch = "bpf"))]
+pub const unsafe fn store(to: *mut u8, word: u64) {
     // SAFETY: the caller vouches for the pointer.
-    unsafe {
-        to.cast::<u64>().write_unaligned(word.to_le());
-    }
+    unsafe { to.cast::<u64>().write_unaligned(word.to_le()) };
 }
 
 /// Copies `BYTES` bytes, at least eight.
@@ -125,6 +105,23 @@ pub fn copy_value<T: Copy>(from: &T, to: &mut T) {
     unsafe { copy_bytes(from, to, const { size_of::<T>() }) };
 }
 
+/// Whether two values have the same bytes, of which there must be whole words. The compiler would call its own
+/// `memcmp`, which compares byte by byte.
+#[inline(always)]
+pub fn are_equal<T: IntoBytes + Immutable>(one: &T, other: &T) -> bool {
+    const { assert!(size_of::<T>().is_multiple_of(8)) };
+    let (one, other) =
+        (core::ptr::from_ref(one).cast::<u8>(), core::ptr::from_ref(other).cast::<u8>());
+    let mut different = 0;
+    let mut at = 0;
+    while at < size_of::<T>() {
+        // SAFETY: the word lies in the value.
+        different |= unsafe { load(one.add(at)) ^ load(other.add(at)) };
+        at += 8;
+    }
+    different == 0
+}
+
 /// Puts an IPv4 address, in network byte order, in the place of an address, as
 /// [`mapped`](zeroserve_shared::config::mapped) does. The compiler would call its own `memset` for the zeros.
 #[inline(always)]
@@ -138,8 +135,12 @@ pub fn store_mapped(address: &mut Address, v4: [u8; 4]) {
     }
 }
 
-/// Makes a value zero, which must be a value of its type. The compiler would call its own `memset`,
-/// which writes byte by byte.
+/// A word at any address.
+#[repr(C, packed)]
+struct Word(u64);
+
+/// Makes a value zero, which must be a value of its type. Volatile, or the compiler would call its own
+/// `memset`, which writes byte by byte.
 #[inline(always)]
 pub fn clear<T: FromZeros>(value: &mut T) {
     let bytes = size_of::<T>();
@@ -147,7 +148,7 @@ pub fn clear<T: FromZeros>(value: &mut T) {
     let mut at = 0;
     while at + 8 <= bytes {
         // SAFETY: the word lies in the value, of which any bytes, and so zero, are allowed.
-        unsafe { store(to.add(at), 0) };
+        unsafe { to.add(at).cast::<Word>().write_volatile(Word(0)) };
         at += 8;
     }
     while at < bytes {

@@ -14,7 +14,7 @@
 //! | `reference` | one that always does the same, one that does nothing, for microbenchmarks |
 //! | `send` | writes a segment into the frame that came |
 //! | `packet` | reads, writes and resizes the frame, as for the server |
-#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
+#![cfg_attr(target_arch = "bpf", no_std, no_main)]
 
 #[cfg(target_arch = "bpf")]
 mod check;

@@ -33,13 +33,24 @@ pub fn acknowledge(flow: &mut Flow, arrival: &Arrival) -> u32 {
     if flow.flags & RECOVERING != 0 && !after(flow.recovery_end, arrival.acknowledgment) {
         flow.flags &= !(RECOVERING | TIMED_OUT);
     }
-    grow(flow, newly as u32);
+    if is_limiting(flow, before) {
+        grow(flow, newly as u32);
+    }
     if !is_sending(flow) {
         return 0;
     }
     let end = response_end(flow);
     let delivered = distance(earlier(arrival.acknowledgment, end), earlier(before, end));
     if delivered > 0 { delivered as u32 } else { 0 }
+}
+
+/// Whether the congestion window is what limits the flight that begins at `before`, and not how little there is
+/// to send: then nothing has been learned of the path (RFC 9293 section 3.7.5, RFC 7661, and half of the window
+/// counts as all of it, as with Linux, so that slow start need not fill it).
+#[inline(always)]
+const fn is_limiting(flow: &Flow, before: u32) -> bool {
+    let in_flight = distance(flow.send_next, before);
+    (flow.window >> 1) as i32 <= in_flight
 }
 
 /// The client's timer ran out: everything in flight counts as lost (RFC 5681 section 3.1,

@@ -7,6 +7,8 @@
 
 use zerocopy::FromZeros;
 
+use crate::words;
+
 /// Words on a board. One is for the segments that the oldest open one is among.
 const WORDS: usize = 8;
 
@@ -42,11 +44,7 @@ impl Board {
     /// Wipes the board for a response.
     #[inline(always)]
     pub(super) fn wipe(&mut self, response_start: u32, again_to: u32) {
-        let mut index = 0;
-        while index < WORDS {
-            self.words[index] = 0;
-            index += 1;
-        }
+        words::clear(&mut self.words);
         self.response_start = response_start;
         self.first_word = 0;
         self.again_to = again_to;

@@ -105,13 +105,20 @@ impl Ipv4 {
         self.total_bytes = bytes.to_be_bytes();
     }
 
-    /// Sets the checksum over this header.
+    /// Sets the checksum over this header. Each field is read as it was written, as for
+    /// [`Tcp::sum`](super::tcp::Tcp::sum).
     #[inline(always)]
     pub fn set_checksum(&mut self) {
-        self.checksum = [0; 2];
-        // SAFETY: the struct is 20 plain bytes without padding, so it can be read as such.
-        let bytes = unsafe { &*core::ptr::from_ref(self).cast::<[u8; 20]>() };
-        self.checksum = checksum::complement(checksum::sum(bytes));
+        let Self { version_and_words, type_of_service, time_to_live, protocol, .. } = *self;
+        let pairs = [
+            [version_and_words, type_of_service],
+            self.total_bytes,
+            self.identification,
+            self.fragment,
+            [time_to_live, protocol],
+        ];
+        let addresses = checksum::sum(&self.source) + checksum::sum(&self.destination);
+        self.checksum = checksum::complement(addresses + checksum::sum_of_pairs(pairs));
     }
 
     /// The sum of the pseudo-header of a TCP segment of so many bytes (RFC 9293 section 3.1).

@@ -121,10 +121,14 @@ impl Tcp {
         self.checksum = checksum;
     }
 
-    /// The sum of the header, without options.
+    /// The sum of the header, without options. Each field is read as it was written: a wider word would
+    /// be waited for until all its parts are in the cache.
     #[inline(always)]
     pub fn sum(&self) -> u64 {
-        // SAFETY: the struct is 20 plain bytes without padding, so it can be read as such.
-        checksum::sum(unsafe { &*core::ptr::from_ref(self).cast::<[u8; 20]>() })
+        let Self { source, destination, words, flags, window, checksum, urgent, .. } = *self;
+        let pairs = [source, destination, [words, flags], window, checksum, urgent];
+        checksum::sum(&self.sequence)
+            + checksum::sum(&self.acknowledgment)
+            + checksum::sum_of_pairs(pairs)
     }
 }

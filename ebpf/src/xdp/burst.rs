@@ -1,7 +1,7 @@
 //! Sending: a reply that is one segment in place where the frame has room for it, anything else
 //! by clones of the carrier.
 
-use aya_ebpf::bindings::{BPF_F_BROADCAST, xdp_action::XDP_REDIRECT, xdp_md};
+use aya_ebpf::bindings::{BPF_F_BROADCAST, xdp_action::XDP_REDIRECT};
 use zeroserve_ebpf::{
     descriptor::{self, DESCRIPTOR_BYTES, Descriptor, MAGIC, Range},
     transport::{self, SAYS_CLOSE, Work, conclude, plan},
@@ -22,7 +22,7 @@ use crate::xdp::{
     maps::{BOARDS, FANOUT_2, FANOUT_4, FANOUT_8, FANOUT_16, FANOUT_32, SCRATCH, VERSIONS},
     scratch::Scratch,
     slice,
-    stage::{Ending, Ingress, run},
+    stage::{Ending, Ingress},
 };
 
 /// A carrier as the egress program finds it: always of the same length, because its headers stand
@@ -154,12 +154,7 @@ fn describe(scratch: &mut Scratch, flow: &Flow) -> Ending {
 /// Sends what the carrier describes, once the stages that found it out have returned: writing
 /// segments needs much stack.
 #[inline(always)]
-pub(super) fn depart(context: *mut xdp_md) -> Ending {
-    Ending(run(context, send_off))
-}
-
-#[inline(always)]
-fn send_off(ingress: &mut Ingress<'_>) -> Ending {
+pub(super) fn send_off(ingress: &mut Ingress<'_>) -> Ending {
     let plan = &ingress.scratch.work.plan;
     ingress.counters.segments_repaired += u64::from(plan.repairs);
     let segments = plan.segments;

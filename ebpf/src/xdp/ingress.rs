@@ -38,9 +38,12 @@ pub(super) fn zeroserve(context: XdpContext) -> u32 {
     let packet = Packet::new(context.ctx);
     counters.packets_in += 1;
     counters.bytes_in += u64::from(packet.length());
-    let ending = match serve(context.ctx) {
-        Ending::READY => burst::depart(context.ctx),
-        ending => ending,
+    let ending = match Ingress::new(context.ctx) {
+        Some(mut ingress) => match serve(&mut ingress) {
+            Ending::READY => burst::send_off(&mut ingress),
+            ending => ending,
+        },
+        None => Ending::of(Reason::MapMissing),
     };
     let verdict = match ending {
         Ending::IN_PLACE => {
@@ -92,13 +95,10 @@ const fn verdict_of(number: u32) -> Verdict {
 }
 
 #[inline(always)]
-fn serve(context: *mut xdp_md) -> Ending {
-    let Some(mut ingress) = Ingress::new(context) else {
-        return Ending::of(Reason::MapMissing);
-    };
-    match read_headers(&mut ingress) {
+fn serve(ingress: &mut Ingress<'_>) -> Ending {
+    match read_headers(ingress) {
         Some(ending) => ending,
-        None => dispatch(&mut ingress),
+        None => dispatch(ingress),
     }
 }
 

@@ -6,6 +6,7 @@
 use zeroserve_ebpf::{
     bounds::opaque,
     request::memo::{self, Known, Memo},
+    words,
 };
 use zeroserve_shared::{config::Config, map::MEMO_COUNT};
 
@@ -40,7 +41,9 @@ fn recall(config: &Config, scratch: &mut Scratch) -> bool {
     };
     match memo.recall(&mut scratch.buffer, bytes, hash, &mut scratch.request) {
         // Rules may have been changed since.
-        Known::Whole if !config.hands_off() || scratch.request.bypass == config.bypass => {
+        Known::Whole
+            if !config.hands_off() || words::are_equal(&scratch.request.bypass, &config.bypass) =>
+        {
             scratch.recalled_route = memo.route;
             true
         }
