@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use zeroserve_shared::load::{ADDRESS_BITS, Connection, Fault, MAX_SLOTS, Tally, order, state};
 
 use super::{
+    arrivals::Arrivals,
     awake::Awake,
     latency::Latency,
     orders::Orders,
@@ -26,8 +27,10 @@ use crate::{
 
 /// How often connections are looked after.
 const TICK: Duration = Duration::from_millis(50);
-/// How often requests are sent where their rate is given.
-const PACE: Duration = Duration::from_micros(50);
+/// How often it is looked whether requests are due where their rate is given.
+const PACE: Duration = Duration::from_micros(10);
+/// How many connections are looked after at a time. All at once would take as long as many requests.
+const SLICE: u32 = 16;
 /// How long nothing happens before something is sent again, at first: as Linux has it. Each time it
 /// doubles.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -204,35 +207,55 @@ impl Driver {
             .then(|| First::new(self.server.iter().chain([&self.client])))
             .transpose()?;
         let began = Instant::now();
-        let (mut asked, mut looked) = (0, Duration::ZERO);
-        let obeyed = |tally: &Tally| tally.requests + tally.misses;
-        let obeyed_before = obeyed(&tally);
-        while began.elapsed() < duration {
-            let elapsed = began.elapsed();
-            if elapsed - looked >= TICK {
-                looked = elapsed;
-                self.look_after(0..self.connections + self.flood)?;
-            }
-            let Some(rate) = self.rate else {
-                thread::sleep(TICK.min(duration.saturating_sub(elapsed)));
-                continue;
-            };
-            let due = (elapsed.as_secs_f64() * f64::from(rate)) as u64;
-            // More than a few that wait would fill the queue that responses come through.
-            let obeyed = obeyed(&self.generator.tally()?) - obeyed_before;
-            let due = due.min(asked.max(obeyed + ORDERS_AT_ONCE as u64));
-            for _ in asked..due {
-                self.orders.send(order::ASK, self.next)?;
-                self.next = (self.next + 1) % self.connections;
-            }
-            asked = due;
-            thread::sleep(PACE);
+        match self.rate {
+            Some(rate) => self.run_at(rate, duration, &tally)?,
+            None => self.run(duration)?,
         }
         let duration = began.elapsed();
         let (server, client) = (self.server_time()? - server, self.client.run_time()? - client);
         let tally = difference(&self.generator.tally()?, &tally);
         let latency = Latency::since(&latency, &self.generator.latency()?);
         Ok(Measured { duration, tally, latency, server, client, awake: awake.is_some() })
+    }
+
+    /// Looks after the connections, each of which asks again as soon as it has its answer.
+    fn run(&mut self, duration: Duration) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < duration {
+            self.look_after(0..self.connections + self.flood)?;
+            thread::sleep(TICK.min(duration.saturating_sub(began.elapsed())));
+        }
+        Ok(())
+    }
+
+    /// Has connections ask, so many times in a second, and looks after them meanwhile.
+    fn run_at(&mut self, rate: u32, duration: Duration, before: &Tally) -> Result<()> {
+        let obeyed = |tally: &Tally| tally.requests + tally.misses;
+        let obeyed_before = obeyed(before);
+        let all = self.connections + self.flood;
+        let slices = all.div_ceil(SLICE);
+        let mut arrivals = Arrivals::new(rate);
+        let (mut asked, mut looked) = (0, 0);
+        let began = Instant::now();
+        while began.elapsed() < duration {
+            let elapsed = began.elapsed();
+            if elapsed > TICK * looked / slices {
+                let first = looked % slices * SLICE;
+                self.look_after(first..all.min(first + SLICE))?;
+                looked += 1;
+            }
+            // More than a few that wait would fill the queue that responses come through.
+            let obeyed = obeyed(&self.generator.tally()?) - obeyed_before;
+            let most = (obeyed + ORDERS_AT_ONCE as u64).saturating_sub(asked);
+            let due = arrivals.due(began.elapsed(), most);
+            for _ in 0..due {
+                self.orders.send(order::ASK, self.next)?;
+                self.next = (self.next + 1) % self.connections;
+            }
+            asked += due;
+            thread::sleep(PACE);
+        }
+        Ok(())
     }
 
     fn server_time(&self) -> Result<Duration> {

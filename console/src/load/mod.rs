@@ -6,6 +6,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `arrivals` | when requests go out whose rate is given |
 //! | `awake` | keeps the CPUs from sleeping while something is measured |
 //! | [`background`] | a load that goes on until it is stopped |
 //! | [`command`] | `zeroserve-tui load` |
@@ -17,6 +18,7 @@
 //! | [`target`] | a request, and what the server answers to it |
 //! | [`threads`] | on which CPUs packets are processed, and how long that takes |
 
+mod arrivals;
 mod awake;
 pub mod background;
 pub mod command;

@@ -18,6 +18,10 @@ use zeroserve_tui::load::{Driver, Measured, threads::Thread};
 /// How long a load runs before it is measured.
 const WARM_UP: Duration = Duration::from_millis(300);
 
+/// How long the machine itself is watched at most, in seconds. A thread that goes first for a whole second is
+/// held back by the kernel (`kernel.sched_rt_runtime_us`).
+const MOST_WATCHED_S: f64 = 0.5;
+
 const METHOD: &str = "\
 Each server has two network namespaces and a veth pair of its own. The client is an XDP program at
 the client's end: it answers each response with the next request, checks every status and length,
@@ -30,10 +34,13 @@ they send are segments of at most 1500 bytes, as of any server whose client has 
 client's window is 64 KB, and it takes ports again within seconds, so hosts keep nothing of
 connections that are over (tcp_max_tw_buckets). No CPU sleeps meanwhile (/dev/cpu_dma_latency, where the
 kernel has it): waking one takes longer than an answer, in a virtual machine above all, and would be
-booked to the server. At half of a peak, requests go out on time whether answers come or not; client
-and server run ahead of whatever else the machine does, on one CPU, so that no latency is that
-between two. Servers take turns in every round; figures are medians, +- is half of the distance from
-the least to the most. ratio: requests per core, over those of nginx.";
+booked to the server. At half of a peak, requests go out at random, as from many clients that know nothing
+of each other, whether answers come or not; client and server run ahead of whatever else the machine
+does, on one CPU, so that no latency is that between two. The machine itself: before each round a thread
+does nothing there but read the clock, and what it misses tells how long one in 1000 would wait for the
+machine alone. Servers take turns in every round; figures are medians, +- is half of the distance from
+the least to the most. ratio: requests per core, over those of nginx in the same round, and of these
+the median; the part of the load that is kept beside a flood likewise.";
 
 /// Compares servers under the load generator, in network namespaces of their own.
 #[derive(Parser)]
@@ -101,26 +108,34 @@ fn main() -> Result<()> {
     println!("{}\n\n{METHOD}", about["machine"].as_str().unwrap_or_default());
     let Options { client_cpu, server_cpu, .. } = options;
     let mut context = Context { client_cpu, server_cpu, idle: idle_connections, peaks: Vec::new() };
+    let recorded =
+        options.record.then(|| PathBuf::from(format!("{REPOSITORY}/assets/benchmark.json")));
+    let file = recorded.or_else(|| options.json.clone());
     let mut report = Report::default();
     for workload in chosen {
         if workload.needs_peaks() && context.peaks.is_empty() {
             context.peaks = peaks(&mut servers, &site, &context, &options)?;
         }
-        let results = run(&workload, &mut servers, &site, &context, &options)?;
+        let results = run(&workload, &mut servers, &site, &context, &options);
         if workload.name == "small" {
-            let peak = |one: &Results| (one.server, one.spread(Measured::requests_per_s).median);
-            context.peaks = results.iter().map(peak).collect();
+            context.peaks = peaks_of(&results);
         }
         report.add(results);
+        // As it goes: whatever ends it early, what has been measured is kept.
+        if let Some(file) = &file {
+            fs::write(file, format!("{:#}\n", report.json(about.clone())))
+                .with_context(|| file.display().to_string())?;
+        }
     }
-    let recorded =
-        options.record.then(|| PathBuf::from(format!("{REPOSITORY}/assets/benchmark.json")));
-    if let Some(file) = recorded.as_ref().or(options.json.as_ref()) {
-        fs::write(file, format!("{:#}\n", report.json(about)))
-            .with_context(|| file.display().to_string())?;
-    }
-    ensure!(report.is_sound(), "not every answer was right");
+    let faults = report.faults();
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
     if options.record { redraw() } else { Ok(()) }
+}
+
+/// What each server did at most.
+fn peaks_of(results: &[Results]) -> Vec<(Name, f64)> {
+    let measured = results.iter().filter(|one| !one.rounds.is_empty());
+    measured.map(|one| (one.server, one.spread(Measured::requests_per_s).median)).collect()
 }
 
 /// Makes the chart and README's tables of what was measured last.
@@ -180,35 +195,69 @@ fn peaks(
 ) -> Result<Vec<(Name, f64)>> {
     let small = chosen(&["small".to_owned()], &options.servers)?;
     let Some(small) = small.first() else { bail!("there is no such workload") };
-    let results = run(small, servers, site, context, options)?;
-    let peak = |one: &Results| (one.server, one.spread(Measured::requests_per_s).median);
-    Ok(results.iter().map(peak).collect())
+    Ok(peaks_of(&run(small, servers, site, context, options)))
 }
 
-/// Measures every server in every round, so that what disturbs the machine disturbs all.
+/// Measures every server in every round, so that what disturbs the machine disturbs all. One that fails
+/// is left out from there on.
 fn run(
     workload: &Workload,
     servers: &mut [Server],
     site: &Site,
     context: &Context,
     options: &Options,
-) -> Result<Vec<Results>> {
-    let begin =
-        |server: &Server| Results { workload: *workload, server: server.name, rounds: Vec::new() };
+) -> Vec<Results> {
+    let begin = |server: &Server| Results {
+        workload: *workload,
+        server: server.name,
+        rounds: Vec::new(),
+        alone: Vec::new(),
+        waits: Vec::new(),
+        failure: None,
+    };
     let mut servers: Vec<&mut Server> =
         servers.iter_mut().filter(|server| workload.is_for(server.name)).collect();
     let mut results: Vec<Results> = servers.iter().map(|server| begin(server)).collect();
     for round in 1..=options.rounds {
         for (server, results) in servers.iter_mut().zip(&mut results) {
+            if results.failure.is_some() {
+                continue;
+            }
             let name = server.name.text();
-            let measured = measure(workload, server, site, context, options)
-                .with_context(|| format!("{}, round {round}, {name}", workload.name))?;
-            let rate = measured.requests_per_s();
-            eprintln!("{}, round {round}, {name}: {rate:.0} requests/s", workload.name);
-            results.rounds.push(measured);
+            match measure_round(workload, server, results, site, context, options) {
+                Ok(rate) => {
+                    eprintln!("{}, round {round}, {name}: {rate:.0} requests/s", workload.name);
+                }
+                Err(error) => {
+                    eprintln!("{}, round {round}, {name}: {error:#}", workload.name);
+                    results.failure = Some(format!("round {round}: {error:#}"));
+                }
+            }
         }
     }
-    Ok(results)
+    results
+}
+
+/// Measures a server once, and says how many requests it answered in a second.
+fn measure_round(
+    workload: &Workload,
+    server: &mut Server,
+    results: &mut Results,
+    site: &Site,
+    context: &Context,
+    options: &Options,
+) -> Result<f64> {
+    if let Some(alone) = workload.without_flood() {
+        results.alone.push(measure(&alone, server, site, context, options)?);
+    }
+    if workload.needs_peaks() {
+        let duration = Duration::from_secs_f64(options.seconds.min(MOST_WATCHED_S));
+        results.waits.push(machine::wait_p999(context.server_cpu, duration)?);
+    }
+    let measured = measure(workload, server, site, context, options)?;
+    let rate = measured.requests_per_s();
+    results.rounds.push(measured);
+    Ok(rate)
 }
 
 fn measure(

@@ -1,12 +1,11 @@
 //! The table and the JSON.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use zeroserve_tui::load::Measured;
 
-use super::{
-    servers::Name,
-    workloads::{self, Workload},
-};
+use super::{servers::Name, workloads::Workload};
 
 /// What was measured of one server under one workload, a round each.
 #[derive(Clone, Debug)]
@@ -17,6 +16,12 @@ pub struct Results {
     pub server: Name,
     /// The rounds.
     pub rounds: Vec<Measured>,
+    /// The same without what the workload has beside the load, a flood, where it has that.
+    pub alone: Vec<Measured>,
+    /// How long the machine itself keeps one in 1000 waiting, before each round, where latency is what counts.
+    pub waits: Vec<Duration>,
+    /// Why there are no more rounds, if something failed.
+    pub failure: Option<String>,
 }
 
 /// All that was measured.
@@ -74,6 +79,24 @@ impl Results {
         self.spread(|one| 1e9 / one.server_ns_per_request().max(1.0))
     }
 
+    /// Requests per core over those of another server, round by round: what slows the machine down in a
+    /// round slows both down. Nothing where one of them has no such round.
+    fn over(&self, other: &Self) -> Spread {
+        let ratio = |(one, other): (&Measured, &Measured)| {
+            other.server_ns_per_request() / one.server_ns_per_request().max(1.0)
+        };
+        Spread::of(self.rounds.iter().zip(&other.rounds).map(ratio).collect())
+    }
+
+    /// How much of the load is left beside a flood, round by round.
+    fn kept(&self) -> Option<f64> {
+        let part = |(one, alone): (&Measured, &Measured)| {
+            one.requests_per_s() / alone.requests_per_s().max(1.0)
+        };
+        let parts: Vec<f64> = self.rounds.iter().zip(&self.alone).map(part).collect();
+        (!parts.is_empty()).then(|| Spread::of(parts).median)
+    }
+
     fn json(&self) -> Value {
         let quantile_us = |part: f64| {
             self.spread(move |one| {
@@ -98,6 +121,7 @@ impl Results {
                 "p50": quantile_us(0.5), "p90": quantile_us(0.9), "p99": quantile_us(0.99),
                 "p99.9": quantile_us(0.999), "p99.99": quantile_us(0.9999),
             },
+            "machine_p99.9_us": self.machine_p999_us().json(),
             "repeats": self.spread(|one| one.tally.repeats as f64).json(),
             "gaps": self.spread(|one| one.tally.gaps as f64).json(),
             "misses": self.spread(|one| one.tally.misses as f64).json(),
@@ -108,7 +132,18 @@ impl Results {
         })
     }
 
-    /// What went wrong.
+    /// What failed, if something did.
+    fn failed(&self) -> Option<String> {
+        let failure = self.failure.as_ref()?;
+        Some(format!("{}, {}: {failure}", self.workload.name, self.server.text()))
+    }
+
+    /// How long the machine itself keeps one in 1000 waiting, in microseconds.
+    fn machine_p999_us(&self) -> Spread {
+        Spread::of(self.waits.iter().map(|wait| wait.as_secs_f64() * 1e6).collect())
+    }
+
+    /// Which answers were wrong.
     pub fn faults(&self) -> Vec<String> {
         let all = self.rounds.iter().flat_map(Measured::faults);
         all.map(|(count, what)| format!("{count} {what}")).collect()
@@ -158,59 +193,48 @@ impl Report {
         let reference = results.iter().find(is_nginx).or(results.last());
         for one in &results {
             one.print(reference.unwrap_or(one));
-            self.print_kept(one);
         }
         self.results.extend(results);
     }
 
-    /// How much of the load is left beside a flood.
-    fn print_kept(&self, one: &Results) {
-        if let Some(kept) = self.kept(one) {
-            let per_request = one.spread(floods_per_s).median / one.rate().max(1.0);
-            println!(
-                "{:10} {:.0} % of the load kept beside a flood of {per_request:.1} SYNs a request",
-                "",
-                kept * 100.0
-            );
-        }
-    }
-
-    /// Requests answered beside a flood, over those without one.
-    fn kept(&self, one: &Results) -> Option<f64> {
-        let alone = self.results.iter().find(|other| {
-            other.server == one.server && other.workload.name == workloads::WITHOUT_FLOOD
-        })?;
-        one.workload.is_flood().then(|| one.rate() / alone.rate().max(1.0))
-    }
-
     /// Everything, for programs. `about` says what it was measured on and how.
     pub fn json(&self, about: Value) -> Value {
+        let measured = self.results.iter().filter(|one| !one.rounds.is_empty());
+        let failed = self.results.iter();
         json!({
             "about": about,
-            "results": self.results.iter().map(|one| self.one_json(one)).collect::<Vec<_>>(),
+            "results": measured.map(|one| self.one_json(one)).collect::<Vec<_>>(),
+            "failures": failed.filter_map(Results::failed).collect::<Vec<_>>(),
         })
     }
 
     fn one_json(&self, one: &Results) -> Value {
         let mut json = one.json();
-        if let Some(kept) = self.kept(one) {
+        if let Some(kept) = one.kept() {
             json["part_of_load_kept"] = kept.into();
+        }
+        let is_reference = |other: &&Results| {
+            other.server == Name::Nginx && other.workload.name == one.workload.name
+        };
+        if let Some(reference) = self.results.iter().find(is_reference) {
+            json["requests_per_core_over_nginx"] = one.over(reference).json();
         }
         json
     }
 
-    /// Whether nothing went wrong.
-    pub fn is_sound(&self) -> bool {
-        self.results.iter().all(|one| one.faults().is_empty())
+    /// What went wrong: answers, of any server, and whatever else failed of those that are ours.
+    pub fn faults(&self) -> Vec<String> {
+        let is_ours = |one: &&Results| matches!(one.server, Name::Zeroserve | Name::Behind);
+        let failures = self.results.iter().filter(is_ours).filter_map(Results::failed);
+        let named = |one: &Results| {
+            let name = format!("{}, {}", one.workload.name, one.server.text());
+            one.faults().into_iter().map(move |fault| format!("{name}: {fault}"))
+        };
+        self.results.iter().flat_map(named).chain(failures).collect()
     }
 }
 
 impl Results {
-    /// Requests answered in a second.
-    fn rate(&self) -> f64 {
-        self.spread(Measured::requests_per_s).median
-    }
-
     /// A quantile of the latency, in microseconds.
     fn quantile_us(&self, part: f64) -> f64 {
         let of_round = |one: &Measured| one.latency.quantile(part);
@@ -220,7 +244,6 @@ impl Results {
     fn print(&self, reference: &Self) {
         let rate = self.spread(Measured::requests_per_s);
         let ns = self.spread(Measured::server_ns_per_request);
-        let per_core = self.requests_per_core_s().median;
         println!(
             "{:10} {:12.0} {:6.0}% {:9.1} {:10.0} {:6.0}% {:12.0} {:9.1} {:9.1} {:9.1} {:6.1}x",
             self.server.text(),
@@ -229,15 +252,19 @@ impl Results {
             self.spread(bytes_per_s).median / 1e6,
             ns.median,
             ns.width() * 50.0,
-            per_core,
+            self.requests_per_core_s().median,
             self.quantile_us(0.5),
             self.quantile_us(0.99),
             self.quantile_us(0.999),
-            per_core / reference.requests_per_core_s().median,
+            self.over(reference).median,
         );
         if self.workload.needs_peaks() && reference.server != self.server {
             let ratio = reference.quantile_us(0.999) / self.quantile_us(0.999).max(0.001);
             println!("{:10} p99.9 of {} over this: {ratio:.1}", "", reference.server.text());
+        }
+        if !self.waits.is_empty() {
+            let wait = self.machine_p999_us().median;
+            println!("{:10} p99.9 of the machine itself: {wait:.1}", "");
         }
         let sum = |figure: fn(&Measured) -> u64| self.rounds.iter().map(figure).sum::<u64>();
         let noted = [
@@ -248,9 +275,16 @@ impl Results {
         for (what, count) in noted.iter().filter(|(_, count)| *count > 0) {
             println!("{:10} {count} {what}", "");
         }
-        let floods = self.spread(floods_per_s).median;
-        if floods > 0.0 {
-            println!("{:10} {floods:.0} SYNs of the flood answered in a second", "");
+        if let Some(kept) = self.kept() {
+            let floods = self.spread(floods_per_s).median;
+            println!(
+                "{:10} {:.0} % of the load kept beside {floods:.0} SYNs answered in a second",
+                "",
+                kept * 100.0
+            );
+        }
+        if let Some(failure) = &self.failure {
+            println!("{:10} FAILED: {failure}", "");
         }
         for fault in self.faults() {
             println!("{:10} WRONG: {fault}", "");

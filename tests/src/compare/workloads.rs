@@ -44,8 +44,9 @@ enum What {
     Mix,
 }
 
-/// The workload that the one beside a flood is, without it.
-pub const WITHOUT_FLOOD: &str = "small";
+/// As many connections as keep both CPUs busy, half of what a veth pair can queue a segment of. With fewer
+/// they wait for each other, and what is measured is how often a thread is woken.
+const BUSY: u32 = 128;
 
 /// Connections that wait to be told when to ask. Should all be busy, the requests that are not
 /// sent are counted.
@@ -60,7 +61,7 @@ pub const WORKLOADS: [Workload; 18] = [
     Workload {
         name: "small",
         about: "272 bytes, one segment, keep-alive",
-        connections: 64,
+        connections: BUSY,
         what: What::Path(SMALL, 200),
     },
     Workload {
@@ -72,20 +73,20 @@ pub const WORKLOADS: [Workload; 18] = [
     Workload {
         name: "connections",
         about: "272 bytes, a new connection for each request",
-        connections: 64,
+        connections: BUSY,
         what: What::Connections(SMALL),
     },
-    Workload { name: "redirect", about: "301", connections: 64, what: What::Path(REDIRECT, 301) },
+    Workload { name: "redirect", about: "301", connections: BUSY, what: What::Path(REDIRECT, 301) },
     Workload {
         name: "healthz",
         about: "a few bytes that are no file",
-        connections: 64,
+        connections: BUSY,
         what: What::Path(HEALTH, 200),
     },
     Workload {
         name: "not-modified",
         about: "304 by entity tag",
-        connections: 64,
+        connections: BUSY,
         what: What::NotModified,
     },
     Workload {
@@ -130,19 +131,19 @@ pub const WORKLOADS: [Workload; 18] = [
     Workload {
         name: "cold",
         about: "272 bytes that Zeroserve does not have, keep-alive",
-        connections: 64,
+        connections: BUSY,
         what: What::Path(COLD, 200),
     },
     Workload {
         name: "cold-connections",
         about: "272 bytes that Zeroserve does not have, a new connection for each request",
-        connections: 64,
+        connections: BUSY,
         what: What::Connections(COLD),
     },
     Workload {
         name: "one-in-ten-cold",
         about: "a new connection for each request, nine in ten for what Zeroserve has",
-        connections: 64,
+        connections: BUSY,
         what: What::Mix,
     },
 ];
@@ -177,9 +178,9 @@ impl Workload {
         matches!(self.what, What::Half { .. })
     }
 
-    /// Whether it is one beside a flood.
-    pub fn is_flood(&self) -> bool {
-        self.what == What::Flood
+    /// The same without the flood, if there is one.
+    pub fn without_flood(&self) -> Option<Self> {
+        (self.what == What::Flood).then_some(Self { what: What::Path(SMALL, 200), ..*self })
     }
 
     /// Whether responses are so long that what counts is bytes.
