@@ -133,7 +133,14 @@ fn a_connection_from_before_stays_with_the_server() -> Result<()> {
     assert_eq!(connection.get("/hot")?.status, 404, "the server has no such file");
     let totals = live.sample()?.totals();
     assert_eq!((totals.requests, totals.handed_off), (0, 0));
-    assert!(totals.reasons[Reason::UnknownConnection as usize] > 0);
+    // The first packet tells whose the connection is, and the others need not be asked.
+    let [unknown, handed_off] = [Reason::UnknownConnection, Reason::HandedOff];
+    let before = totals.reasons;
+    assert!(before[unknown as usize] > 0);
+    assert_eq!(connection.get("/cold")?.body, cold);
+    let after = live.sample()?.totals().reasons;
+    assert_eq!(after[unknown as usize], before[unknown as usize]);
+    assert!(after[handed_off as usize] > before[handed_off as usize]);
     Ok(())
 }
 

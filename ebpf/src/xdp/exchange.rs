@@ -4,7 +4,7 @@ use core::ffi::c_void;
 
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_loop};
 use zeroserve_ebpf::{
-    ownership::{Decision, Known},
+    ownership::Decision,
     request::{self, Asked},
     transport::{self, CLOSE, FIN_RECEIVED, READING},
     wire::tcp::{ACK, FIN},
@@ -24,10 +24,6 @@ use crate::xdp::{
 /// Reads the first request of a connection and creates its flow.
 #[inline(always)]
 pub(super) fn first_request(ingress: &mut Ingress<'_>) -> Ending {
-    if ingress.config.hands_off() && front::known(ingress) == Known::Connection {
-        // It was handed off, and has been forgotten here.
-        return Ending::of(Reason::UnknownConnection);
-    }
     let Some(bytes) = fetch(ingress, 0) else {
         return Ending::of(Reason::MalformedHeader);
     };

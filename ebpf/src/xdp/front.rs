@@ -5,7 +5,11 @@ use aya_ebpf::bindings::xdp_md;
 use zeroserve_ebpf::{
     ownership::{self, Decision, Handed, Known, Seat},
     transport::{BACKLOG, READING},
-    wire::{sequence::after, tcp::ACK},
+    wire::{
+        sequence::after,
+        tcp::{ACK, FIN, RST},
+    },
+    words,
 };
 use zeroserve_shared::{
     flow::{Flow, HANDED, SEATED},
@@ -14,7 +18,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    backlog, compose, connection, misses,
+    backlog, compose, connection, flows, misses,
     reply::reply_bare,
     sockets,
     stage::{Ending, Ingress, run, run_on},
@@ -51,6 +55,25 @@ extern "C" fn zeroserve_known(context: *mut xdp_md) -> u32 {
     run(context, |ingress| {
         Ending(sockets::known(context.cast(), &mut ingress.scratch.segment.key) as u32)
     })
+}
+
+/// Takes note of a connection that the kernel has and that has no flow: it is older than the programs, or was
+/// forgotten. Otherwise each of its packets would be asked for a cookie, and one in millions would seem to
+/// have one. Only those with data count: after its FIN a client sends acknowledgments.
+#[inline(always)]
+pub(super) fn learn(ingress: &mut Ingress<'_>) {
+    let segment = &ingress.scratch.segment;
+    let brings = segment.payload_bytes > 0 && !segment.has(FIN | RST);
+    if !brings || segment.is_elsewhere() || known(ingress) != Known::Connection {
+        return;
+    }
+    let scratch = &mut *ingress.scratch;
+    words::clear(&mut scratch.flow);
+    scratch.flow.window_shift = HANDED | SEATED;
+    scratch.flow.touched_ms = scratch.tick.now_ms;
+    if flows::insert().is_some() {
+        ingress.counters.flows_created += 1;
+    }
 }
 
 /// Whether what has been read of a request is to be answered here.

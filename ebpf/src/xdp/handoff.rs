@@ -101,9 +101,7 @@ fn hand_off(packet: *mut __sk_buff) -> Option<i32> {
     key.remote_port = headers.tcp.source();
     key.local_port = headers.tcp.destination();
     key.vlans = [[0; 2]; 2];
-    if scratch.tick.update(config.tai_minus_utc_s) {
-        scratch.locals.forget();
-    }
+    scratch.update_tick(config);
     flows::zeroserve_find_flow();
     let flow = flows::found(&scratch.segment)?;
     let Scratch { headers, segment: Segment { key, .. }, .. } = scratch;

@@ -20,7 +20,7 @@ use zeroserve_shared::{
 };
 
 use crate::xdp::{
-    early, exchange,
+    early, exchange, front,
     reply::{self, reply_bare, zeroserve_reply},
     scratch::{Scratch, Segment},
     stage::{Ending, Ingress, run},
@@ -90,6 +90,9 @@ fn resume(ingress: &mut Ingress<'_>) -> Ending {
         let closed = check(ingress, 2) && ingress.scratch.remembered.ahead == 0;
         if ingress.scratch.segment.payload_bytes == 0 && closed {
             return Ending::of(Reason::ConnectionClosed);
+        }
+        if ingress.config.hands_off() {
+            front::learn(ingress);
         }
         return Ending::of(Reason::UnknownConnection);
     }

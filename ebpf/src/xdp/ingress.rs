@@ -237,7 +237,7 @@ fn read_segment(segment: &mut Segment, headers: &Headers, frame_bytes: u32) -> b
 /// Decides who handles a segment for our port.
 #[inline(always)]
 fn dispatch(ingress: &mut Ingress<'_>) -> Ending {
-    update_tick(ingress);
+    ingress.scratch.update_tick(ingress.config);
     let flags = ingress.scratch.segment.flags;
     flows::zeroserve_find_flow();
     match flags & (SYN | ACK | FIN | RST) {
@@ -312,12 +312,4 @@ fn begin(ingress: &mut Ingress<'_>) -> Ending {
 #[inline(always)]
 fn is_ours(ingress: &mut Ingress<'_>) -> bool {
     !ingress.scratch.segment.is_elsewhere() && !ingress.scratch.headers.is_to_group()
-}
-
-/// Brings the time up to date, and with each tick what is known of our addresses.
-#[inline(always)]
-pub(super) fn update_tick(ingress: &mut Ingress<'_>) {
-    if ingress.scratch.tick.update(ingress.config.tai_minus_utc_s) {
-        ingress.scratch.locals.forget();
-    }
 }

@@ -16,7 +16,7 @@ use zeroserve_ebpf::{
 use zeroserve_shared::{config::mapped, flow::Flow, reason::Reason};
 
 use crate::xdp::{
-    burst, flows, front, ingress, reply,
+    burst, flows, front, reply,
     stage::{Ending, Ingress, run},
 };
 
@@ -33,7 +33,7 @@ pub(super) extern "C" fn zeroserve_narrow(context: *mut xdp_md) -> u32 {
         let key = &mut ingress.scratch.segment.key;
         key.local_port = tcp.source;
         key.remote_port = tcp.destination;
-        ingress::update_tick(ingress);
+        ingress.scratch.update_tick(ingress.config);
         flows::zeroserve_find_flow();
         let Some(flow) = flows::found(&ingress.scratch.segment) else {
             // The kernel has connections, too.

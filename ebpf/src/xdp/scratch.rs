@@ -13,7 +13,7 @@ use zeroserve_ebpf::{
     },
 };
 use zeroserve_shared::{
-    config::Local,
+    config::{Config, Local},
     flow::{Flow, FlowKey},
     miss::Miss,
     path::PathHash,
@@ -101,6 +101,16 @@ pub(super) struct Scratch {
     pub(super) selection: Selection,
     /// The request as it arrived.
     pub(super) buffer: Window,
+}
+
+impl Scratch {
+    /// Brings the time up to date, and with each tick what is known of our addresses.
+    #[inline(always)]
+    pub(super) fn update_tick(&mut self, config: &Config) {
+        if self.tick.update(config.tai_minus_utc_s) {
+            self.locals.forget();
+        }
+    }
 }
 
 /// What was asked for last of the map of addresses, by the version of IP.

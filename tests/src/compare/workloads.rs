@@ -67,7 +67,7 @@ pub const WORKLOADS: [Workload; 18] = [
     Workload {
         name: "one-core",
         about: "the same, client and server on one CPU",
-        connections: 64,
+        connections: BUSY,
         what: What::OneCore,
     },
     Workload {
