@@ -101,7 +101,9 @@ fn a_flood_and_idle_connections_stand_beside_a_load_at_a_given_rate() -> Result<
     let measured = measure(&mut driver)?;
     assert_eq!(faults(&measured), Vec::<&str>::new());
     assert!(measured.tally.floods > 0, "{measured:?}");
-    let most = (measured.duration.as_secs_f64() * 1000.0).ceil() as u64;
+    // They come at random: six standard deviations more than on average are one time in a billion.
+    let average = measured.duration.as_secs_f64() * 1000.0;
+    let most = (average + 6.0 * average.sqrt()).ceil() as u64;
     assert!((1..=most).contains(&measured.tally.requests), "{measured:?}");
     Ok(())
 }
